@@ -50,8 +50,9 @@ impl Sid {
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
+        let [_, _, authority @ ..] = self.authority.to_be_bytes();
         let mut bytes = vec![1, self.sub.len() as u8];
-        bytes.extend_from_slice(&self.authority.to_be_bytes()[2..]);
+        bytes.extend_from_slice(&authority);
         bytes.extend(self.sub.iter().flat_map(|word| word.to_le_bytes()));
         bytes
     }
