@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+
+mod bind;
+mod connect;
+mod control;
+mod dn;
+mod entry;
+mod error;
+mod filter;
+mod identity;
+mod issue;
+mod lookup;
+mod member;
+mod object;
+mod page;
+mod range;
+mod reader;
+mod session;
+mod time;
+mod tls;
+
+pub use bind::BindReason;
+pub use connect::{
+    Connector, Credentials, Scheme, Server, ServerError, Target, TargetError, Timeouts,
+};
+pub use dn::{Dn, DnError};
+pub use error::Error;
+pub use filter::{FilterError, UserFilter};
+pub use identity::Identity;
+pub use issue::{Issue, IssueKind};
+pub use lookup::{GroupMatch, Whereabouts};
+pub use reader::{Page, Proof, Read, ReadScope, ScopeError};
+pub use session::Session;
+pub use tls::{CaError, Presented, TlsFailure, TlsReason};

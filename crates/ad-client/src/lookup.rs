@@ -1,0 +1,143 @@
+//! Looking single things up: a group by name or id, and where objects went.
+
+use directory::{Group, ObjectId};
+use ldap3::Scope;
+
+use crate::control;
+use crate::entry;
+use crate::error::Error;
+use crate::filter;
+use crate::object::Object;
+use crate::page::{Next, Pager};
+use crate::session::{Query, Session};
+
+/// What a group's name names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupMatch {
+    None,
+    One(Group),
+    /// Several groups: their distinguished names.
+    Ambiguous(Vec<String>),
+}
+
+/// Where an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    Present {
+        dn: String,
+    },
+    /// In the Deleted Objects container: a restore can bring it back.
+    Deleted,
+    /// Not to be seen, neither alive nor deleted: recycled, or hidden from the bind account. Which of these,
+    /// [`Session::sees_deleted_objects`] tells for deleted objects.
+    Gone,
+    /// The directory refused to say.
+    NotPermitted,
+}
+
+impl Session {
+    /// Finds a group by sAMAccountName, cn or name.
+    pub async fn group_by_name(
+        &self,
+        naming_context: &str,
+        name: &str,
+    ) -> Result<GroupMatch, Error> {
+        let name = filter::escape(name);
+        let mut pager = Pager {
+            what: "look a group up by name",
+            base: naming_context.to_owned(),
+            filter: format!(
+                "(&(objectCategory=group)(|(sAMAccountName={name})(cn={name})(name={name})))"
+            ),
+            attributes: entry::GROUP_ATTRIBUTES
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            controls: vec![],
+            size: 100,
+            next: Next::First,
+        };
+        let mut groups = Vec::new();
+        while let Some(page) = pager.next(self).await? {
+            groups.extend(page.iter().filter_map(|object| entry::group(object).ok()));
+        }
+        let mut groups = groups.into_iter();
+        Ok(match (groups.next(), groups.next()) {
+            (None, _) => GroupMatch::None,
+            (Some(group), None) => GroupMatch::One(group),
+            (Some(first), Some(second)) => GroupMatch::Ambiguous(
+                [first, second]
+                    .into_iter()
+                    .chain(groups)
+                    .map(|group| group.dn)
+                    .collect(),
+            ),
+        })
+    }
+
+    /// Finds a group by its id. Deleted, or no group: `None`.
+    pub async fn group_by_id(&self, id: ObjectId) -> Result<Option<Group>, Error> {
+        let query = Query {
+            what: "look a group up by id",
+            base: &format!("<GUID={id}>"),
+            scope: Scope::Base,
+            filter: "(objectCategory=group)",
+            attributes: entry::GROUP_ATTRIBUTES,
+            controls: vec![],
+        };
+        match self.search(query).await {
+            Ok(answer) => Ok(answer
+                .objects
+                .first()
+                .and_then(|object| entry::group(object).ok())),
+            Err(Error::NoSuchObject { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where each of the objects is, in the order asked.
+    pub async fn whereabouts(
+        &self,
+        ids: &[ObjectId],
+    ) -> Result<Vec<(ObjectId, Whereabouts)>, Error> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.push((*id, self.whereabouts_of(*id).await?));
+        }
+        Ok(found)
+    }
+
+    async fn whereabouts_of(&self, id: ObjectId) -> Result<Whereabouts, Error> {
+        let base = format!("<GUID={id}>");
+        let what = "find out where an object went";
+        match self
+            .object(what, &base, &["isDeleted"], vec![control::show_deleted()])
+            .await
+        {
+            Ok(Some(object)) if object.is_true("isDeleted") => Ok(Whereabouts::Deleted),
+            Ok(Some(Object { dn, .. })) => Ok(Whereabouts::Present { dn }),
+            Ok(None) => Ok(Whereabouts::Gone),
+            Err(Error::Refused { code: 50, .. }) => Ok(Whereabouts::NotPermitted),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the bind account sees deleted objects. One that may not is told nothing at all: no rows, and no error.
+    pub async fn sees_deleted_objects(&self, naming_context: &str) -> Result<bool, Error> {
+        // The container by its well-known id: its name may be in another language.
+        let base = format!("<WKGUID=18E2EA80684F11D2B9AA00C04F79F805,{naming_context}>");
+        let query = Query {
+            what: "look into the Deleted Objects container",
+            base: &base,
+            scope: Scope::Base,
+            filter: "(objectClass=*)",
+            attributes: &["objectClass"],
+            controls: vec![control::show_deleted()],
+        };
+        match self.search(query).await {
+            Ok(answer) => Ok(!answer.objects.is_empty()),
+            Err(Error::NoSuchObject { .. } | Error::Refused { code: 50, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
