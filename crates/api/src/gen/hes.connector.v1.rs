@@ -56,14 +56,11 @@ pub struct SyncRun {
     /// When it was approved or rejected.
     #[prost(message, optional, tag = "18")]
     pub decide_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// The held run whose approved items this one applies; empty otherwise.
-    #[prost(string, tag = "19")]
-    pub approved_run: ::prost::alloc::string::String,
     /// Why a full read was made where a delta was possible in principle.
-    #[prost(string, tag = "20")]
+    #[prost(string, tag = "19")]
     pub full_read_reason: ::prost::alloc::string::String,
     /// The server that was read, as `host:port`.
-    #[prost(string, tag = "21")]
+    #[prost(string, tag = "20")]
     pub server: ::prost::alloc::string::String,
 }
 impl ::prost::Name for SyncRun {
@@ -333,7 +330,7 @@ pub enum SyncRunState {
     Planning = 3,
     /// The guard held the plan; a person approves or rejects it. Nothing of it is applied.
     Held = 4,
-    /// Approved; a new run re-reads and applies what was approved.
+    /// Approved by a person: it is read again, and what still holds of it is applied.
     Approved = 5,
     /// Applies the plan in batches.
     Applying = 6,
@@ -982,7 +979,7 @@ pub mod connector_service_client {
                 );
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Approves a held plan and returns the new run that re-reads and applies what was approved, and nothing else.
+        /// Approves a held plan: the run re-reads the directory and applies what was approved and still holds, nothing else.
         /// Called by config-service. NOT_FOUND; FAILED_PRECONDITION when the run is not held any more.
         pub async fn approve_sync_run(
             &mut self,
@@ -1161,7 +1158,7 @@ pub mod connector_service_server {
             tonic::Response<Self::WatchSyncRunStream>,
             tonic::Status,
         >;
-        /// Approves a held plan and returns the new run that re-reads and applies what was approved, and nothing else.
+        /// Approves a held plan: the run re-reads the directory and applies what was approved and still holds, nothing else.
         /// Called by config-service. NOT_FOUND; FAILED_PRECONDITION when the run is not held any more.
         async fn approve_sync_run(
             &self,
@@ -2806,7 +2803,7 @@ pub mod sync_service_client {
                 .insert(GrpcMethod::new("hes.connector.v1.SyncService", "WatchSyncRun"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Approves a held plan and returns the new run that re-reads and applies what was approved, and nothing else.
+        /// Approves a held plan: the run re-reads the directory and applies what was approved and still holds, nothing else.
         /// Operators. NOT_FOUND; FAILED_PRECONDITION when the run is not held any more.
         pub async fn approve_sync_run(
             &mut self,
@@ -2933,7 +2930,7 @@ pub mod sync_service_server {
             tonic::Response<Self::WatchSyncRunStream>,
             tonic::Status,
         >;
-        /// Approves a held plan and returns the new run that re-reads and applies what was approved, and nothing else.
+        /// Approves a held plan: the run re-reads the directory and applies what was approved and still holds, nothing else.
         /// Operators. NOT_FOUND; FAILED_PRECONDITION when the run is not held any more.
         async fn approve_sync_run(
             &self,
