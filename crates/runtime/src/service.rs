@@ -1,0 +1,92 @@
+//! What a service hands to the process that runs it, and the process that runs one or many.
+
+mod host;
+mod readiness;
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+pub use host::{Host, RunError, Running, Settings, StartError};
+pub use readiness::Readiness;
+
+use crate::{
+    grpc::Routes,
+    lifecycle::{OnEnd, Outcome, Shutdown, Tasks},
+};
+
+/// A service as a value: `build(settings, deps)` makes it, the host runs it. Nothing runs before that.
+pub struct Service {
+    pub name: &'static str,
+    pub routes: Routes,
+    pub readiness: Readiness,
+    tasks: Vec<Task>,
+}
+
+struct Task {
+    name: String,
+    on_end: OnEnd,
+    start: Box<dyn FnOnce(Shutdown) -> BoxFuture<'static, Option<String>> + Send>,
+}
+
+impl Service {
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            routes: Routes::new(),
+            readiness: Readiness::default(),
+            tasks: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn routes(mut self, routes: Routes) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Keeps the handle the service's tasks report to.
+    #[must_use]
+    pub fn readiness(mut self, readiness: Readiness) -> Self {
+        self.readiness = readiness;
+        self
+    }
+
+    /// A task that lives as long as the service; it must end once shutdown is signalled.
+    #[must_use]
+    pub fn task<F, Fut>(mut self, name: impl Into<String>, on_end: OnEnd, start: F) -> Self
+    where
+        F: FnOnce(Shutdown) -> Fut + Send + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
+    {
+        self.tasks.push(Task {
+            name: format!("{}: {}", self.name, name.into()),
+            on_end,
+            start: Box::new(move |shutdown| {
+                let future = start(shutdown);
+                Box::pin(async move { future.await.failure() })
+            }),
+        });
+        self
+    }
+
+    fn start(self, tasks: &Tasks) {
+        for task in self.tasks {
+            let future = (task.start)(tasks.shutdown().clone());
+            tasks.spawn(task.name, task.on_end, async move {
+                future
+                    .await
+                    .map_or(Ok(()), |failure| Err(anyhow::Error::msg(failure)))
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("name", &self.name)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
