@@ -148,7 +148,7 @@ pub fn connect(url: &str, options: &Options) -> Result<Channel, ConnectError> {
         let config = tls::client(options.ca_file.as_deref(), options.identity.as_ref()).map_err(
             |source| ConnectError::Tls {
                 url: url.to_owned(),
-                source,
+                source: Box::new(source),
             },
         )?;
         let mut config = Arc::unwrap_or_clone(config);
