@@ -192,15 +192,14 @@ fn load(
     let chain = certificates(&identity.certificate_file)?;
     let path = &identity.key_file;
     let pem = zeroize::Zeroizing::new(read("private key", path)?);
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|source| match source {
-        pem::Error::NoItemsFound => Error::Nothing {
-            what: "private key",
-            path: path.clone(),
-        },
-        source => Error::Pem {
-            path: path.clone(),
-            source,
-        },
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|source| {
+        let path = path.clone();
+        if matches!(source, pem::Error::NoItemsFound) {
+            let what = "private key";
+            Error::Nothing { what, path }
+        } else {
+            Error::Pem { path, source }
+        }
     })?;
     Ok((chain, key))
 }

@@ -17,7 +17,7 @@ impl Routes {
     }
 
     #[must_use]
-    pub fn add<S>(mut self, service: S) -> Self
+    pub fn with<S>(mut self, service: S) -> Self
     where
         S: Service<Request<Body>, Response = http::Response<Body>, Error = Infallible>
             + NamedService

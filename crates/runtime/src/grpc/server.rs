@@ -73,9 +73,9 @@ impl Server {
         let services = routes.services.clone();
         let reflection = Reflection::new(pool, &services);
         let routes = routes
-            .add(tonic_health::pb::health_server::HealthServer::new(health))
-            .add(reflection.builder().build_v1()?)
-            .add(reflection.builder().build_v1alpha()?);
+            .with(tonic_health::pb::health_server::HealthServer::new(health))
+            .with(reflection.builder().build_v1()?)
+            .with(reflection.builder().build_v1alpha()?);
         Ok(Self {
             calls: Calls {
                 routes: routes.routes.unwrap_or_default().prepare(),
@@ -204,7 +204,7 @@ impl Answering {
                     .await;
             }
             Ok(Err(error)) => {
-                debug!(%address, %error, "TLS handshake with {address} failed: {error}")
+                debug!(%address, %error, "TLS handshake with {address} failed: {error}");
             }
             Err(_elapsed) => debug!(%address, "TLS handshake with {address} took too long"),
         }

@@ -166,7 +166,7 @@ impl Tasks {
 fn settle(name: &str, on_end: OnEnd, failure: Option<String>, shutdown: &Shutdown) {
     match (on_end, failure) {
         (OnEnd::ShutDown, Some(failure)) => {
-            shutdown.fail(format!("task `{name}` failed: {failure}"))
+            shutdown.fail(format!("task `{name}` failed: {failure}"));
         }
         (OnEnd::ShutDown, None) if !shutdown.is_signalled() => {
             shutdown.fail(format!("task `{name}` ended, and must not"));
@@ -273,7 +273,11 @@ mod tests {
         );
 
         let panicked = Tasks::new(Shutdown::new());
-        panicked.spawn("relay", OnEnd::ShutDown, async { panic!("out of rows") });
+        panicked.spawn("relay", OnEnd::ShutDown, async {
+            if true {
+                panic!("out of rows")
+            }
+        });
         panicked.shutdown().signalled().await;
         assert_eq!(
             panicked.shutdown().failure(),
@@ -294,7 +298,11 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_task_that_may_end_harms_nobody_else() {
         let tasks = Tasks::new(Shutdown::new());
-        tasks.spawn("one sync", OnEnd::Ignore, async { panic!("bad row") });
+        tasks.spawn("one sync", OnEnd::Ignore, async {
+            if true {
+                panic!("bad row")
+            }
+        });
         tasks.join(Duration::from_secs(10)).await.unwrap();
         assert!(!tasks.shutdown().is_signalled());
     }

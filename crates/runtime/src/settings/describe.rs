@@ -37,11 +37,11 @@ fn shown(key: &str, value: &Value) -> String {
     if is_secret(key) && !empty {
         return "\"***\"".to_owned();
     }
-    match value {
+    if let Value::String(text) = value {
         // A connection string may carry a password: `postgres://user:password@host/db`.
-        Value::String(text) => Value::String(without_userinfo(text)).to_string(),
-        value => value.to_string(),
+        return Value::String(without_userinfo(text)).to_string();
     }
+    value.to_string()
 }
 
 fn without_userinfo(text: &str) -> String {

@@ -257,16 +257,18 @@ fn insert(table: &mut Table, key: &str, value: Value) {
 
 /// The values of a tree by their dotted keys. An empty table is a leaf: it must still be known.
 fn leaves(table: Table) -> Vec<(String, Value)> {
-    table
-        .into_iter()
-        .flat_map(|(key, value)| match value {
-            Value::Table(inner) if !inner.is_empty() => leaves(inner)
-                .into_iter()
-                .map(|(rest, value)| (format!("{key}.{rest}"), value))
-                .collect(),
-            value => vec![(key, value)],
-        })
-        .collect()
+    let mut found = Vec::new();
+    for (key, value) in table {
+        if let Value::Table(inner) = &value
+            && !inner.is_empty()
+        {
+            let inner = leaves(inner.clone()).into_iter();
+            found.extend(inner.map(|(rest, value)| (format!("{key}.{rest}"), value)));
+        } else {
+            found.push((key, value));
+        }
+    }
+    found
 }
 
 /// How many letters must be put in, left out or changed.
