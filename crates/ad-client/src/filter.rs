@@ -87,6 +87,24 @@ impl UserFilter {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The names of the attributes it compares. Those given by object identifier are left out.
+    pub(crate) fn attributes(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .0
+            .split('(')
+            .filter_map(|part| {
+                let (name, _) = part.split_once(['=', '<', '>', '~', ':'])?;
+                let name = name.split(';').next()?.trim();
+                let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+                named.then(|| name.to_ascii_lowercase())
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +142,11 @@ mod tests {
         ] {
             assert!(UserFilter::parse(bad).is_err(), "{bad}");
         }
+        let filter = "(&(mail=*)(!(deparment=a))(|(userAccountControl:1.2.840.113556.1.4.803:=2)(Mail=b))(2.5.4.3=c))";
+        assert_eq!(
+            UserFilter::parse(filter).unwrap().attributes(),
+            ["deparment", "mail", "useraccountcontrol"]
+        );
         assert_eq!(
             UserFilter::parse(&"(!".repeat(100_000)),
             Err(FilterError::TooLarge)

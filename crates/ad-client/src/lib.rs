@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
 mod bind;
+pub mod check;
 mod connect;
 mod control;
 mod dn;
@@ -18,6 +20,7 @@ mod reader;
 mod session;
 mod time;
 mod tls;
+mod walk;
 
 pub use bind::BindReason;
 pub use connect::{
@@ -28,7 +31,7 @@ pub use error::Error;
 pub use filter::{FilterError, UserFilter};
 pub use identity::Identity;
 pub use issue::{Issue, IssueKind};
-pub use lookup::{GroupMatch, Whereabouts};
-pub use reader::{Page, Proof, Read, ReadScope, ScopeError};
+pub use lookup::GroupMatch;
+pub use reader::{Page, Proof, Read, ReadScope, ScopeError, Whereabouts};
 pub use session::Session;
 pub use tls::{CaError, Presented, TlsFailure, TlsReason};

@@ -1,4 +1,4 @@
-//! Looking single things up: a group by name or id, and where objects went.
+//! Looking single things up: a group by name or id, and whether deleted objects are seen.
 
 use directory::{Group, ObjectId};
 use ldap3::Scope;
@@ -7,7 +7,6 @@ use crate::control;
 use crate::entry;
 use crate::error::Error;
 use crate::filter;
-use crate::object::Object;
 use crate::page::{Next, Pager};
 use crate::session::{Query, Session};
 
@@ -18,21 +17,6 @@ pub enum GroupMatch {
     One(Group),
     /// Several groups: their distinguished names.
     Ambiguous(Vec<String>),
-}
-
-/// Where an object is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Whereabouts {
-    Present {
-        dn: String,
-    },
-    /// In the Deleted Objects container: a restore can bring it back.
-    Deleted,
-    /// Not to be seen, neither alive nor deleted: recycled, or hidden from the bind account. Which of these,
-    /// [`Session::sees_deleted_objects`] tells for deleted objects.
-    Gone,
-    /// The directory refused to say.
-    NotPermitted,
 }
 
 impl Session {
@@ -91,33 +75,6 @@ impl Session {
                 .first()
                 .and_then(|object| entry::group(object).ok())),
             Err(Error::NoSuchObject { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Where each of the objects is, in the order asked.
-    pub async fn whereabouts(
-        &self,
-        ids: &[ObjectId],
-    ) -> Result<Vec<(ObjectId, Whereabouts)>, Error> {
-        let mut found = Vec::with_capacity(ids.len());
-        for id in ids {
-            found.push((*id, self.whereabouts_of(*id).await?));
-        }
-        Ok(found)
-    }
-
-    async fn whereabouts_of(&self, id: ObjectId) -> Result<Whereabouts, Error> {
-        let base = format!("<GUID={id}>");
-        let what = "find out where an object went";
-        match self
-            .object(what, &base, &["isDeleted"], vec![control::show_deleted()])
-            .await
-        {
-            Ok(Some(object)) if object.is_true("isDeleted") => Ok(Whereabouts::Deleted),
-            Ok(Some(Object { dn, .. })) => Ok(Whereabouts::Present { dn }),
-            Ok(None) => Ok(Whereabouts::Gone),
-            Err(Error::Refused { code: 50, .. }) => Ok(Whereabouts::NotPermitted),
             Err(error) => Err(error),
         }
     }

@@ -6,7 +6,6 @@ use std::collections::{HashMap, VecDeque};
 use directory::{Account, Edge, Group, ObjectId, Sid};
 
 use crate::control;
-use crate::dn::Dn;
 use crate::entry::{self, Person};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -16,10 +15,13 @@ use crate::page::{Next, Pager};
 use crate::range::{self, Ranges};
 use crate::session::Session;
 
+mod probe;
 mod scope;
+mod whereabouts;
 
 use scope::Bases;
 pub use scope::{ReadScope, ScopeError};
+pub use whereabouts::Whereabouts;
 
 /// A group page is small, because each group brings up to [`range::WINDOW`] members with it.
 const GROUP_PAGE: u16 = 50;
@@ -51,8 +53,8 @@ pub struct Proof {
 
 /// A full read under way.
 #[derive(Debug)]
-pub struct Read<'s> {
-    session: &'s Session,
+pub struct Read {
+    session: Session,
     identity: Identity,
     bases: Bases,
     filter: String,
@@ -77,7 +79,7 @@ enum Stage {
 
 impl Session {
     /// Begins a full read. The scope is checked against the directory first: an OU that doesn't exist is an error.
-    pub async fn read(&self, scope: &ReadScope) -> Result<Read<'_>, Error> {
+    pub async fn read(&self, scope: &ReadScope) -> Result<Read, Error> {
         let identity = self.identity().await?;
         let filter = scope.filter()?;
         let (bases, warnings) = scope.resolve(self, &identity).await?;
@@ -100,7 +102,7 @@ impl Session {
             next: Next::First,
         };
         Ok(Read {
-            session: self,
+            session: self.clone(),
             bases,
             filter,
             page_size: scope.page_size,
@@ -143,7 +145,7 @@ impl Session {
     }
 }
 
-impl Read<'_> {
+impl Read {
     /// The directory being read. Compare it with the pinned one before staging anything.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -157,7 +159,7 @@ impl Read<'_> {
         };
         if let Some(ranges) = self.unfinished.front_mut() {
             let group = ranges.group;
-            match ranges.next(self.session).await? {
+            match ranges.next(&self.session).await? {
                 Some(values) => add_members(&mut page, group, &values),
                 None => {
                     self.unfinished.pop_front();
@@ -166,7 +168,7 @@ impl Read<'_> {
             return Ok(Some(self.counted(page)));
         }
         match &mut self.stage {
-            Stage::Groups(pager) => match pager.next(self.session).await? {
+            Stage::Groups(pager) => match pager.next(&self.session).await? {
                 Some(objects) => {
                     for object in &objects {
                         self.add_group(&mut page, object);
@@ -174,7 +176,7 @@ impl Read<'_> {
                 }
                 None => self.stage = self.people(0),
             },
-            Stage::People { base, pager } => match pager.next(self.session).await? {
+            Stage::People { base, pager } => match pager.next(&self.session).await? {
                 Some(objects) => {
                     for object in &objects {
                         self.add_person(&mut page, object);
@@ -195,10 +197,10 @@ impl Read<'_> {
         Ok(Some(self.counted(page)))
     }
 
-    /// The proof that everything was read.
-    pub fn finish(self) -> Result<Proof, Error> {
+    /// The proof that everything was read, once [`Self::next`] has given `None`.
+    pub fn proof(&self) -> Result<&Proof, Error> {
         match self.stage {
-            Stage::Checked => Ok(self.proof),
+            Stage::Checked => Ok(&self.proof),
             Stage::Groups(_) | Stage::People { .. } => Err(Error::Incomplete {
                 what: "read the directory",
                 why: "the read was ended before its last page".to_owned(),
@@ -224,7 +226,10 @@ impl Read<'_> {
             base,
             pager: Pager {
                 what: "read the accounts",
-                base: self.bases.within.get(base).cloned().unwrap_or_default(),
+                base: match self.bases.within.get(base) {
+                    Some((_, text)) => text.clone(),
+                    None => self.identity.naming_context.clone(),
+                },
                 filter: self.filter.clone(),
                 attributes: entry::ACCOUNT_ATTRIBUTES
                     .iter()
@@ -260,8 +265,7 @@ impl Read<'_> {
     }
 
     fn add_person(&self, page: &mut Page, object: &crate::object::Object) {
-        let left_out = |dn: &Dn| self.bases.without.iter().any(|ou| dn.is_within(ou));
-        if !self.bases.without.is_empty() && Dn::parse(&object.dn).is_ok_and(|dn| left_out(&dn)) {
+        if self.bases.leaves_out(&object.dn) {
             return;
         }
         match entry::person(object, self.context) {

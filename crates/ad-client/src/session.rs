@@ -1,5 +1,6 @@
 //! A bound connection to one domain controller, and the searches on it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -31,9 +32,12 @@ impl Driver {
     }
 }
 
-/// A bound connection to one domain controller.
+/// A bound connection to one domain controller. Clones share it; it is closed with the last of them.
+#[derive(Clone, Debug)]
+pub struct Session(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Session {
+struct Inner {
     server: Server,
     timeouts: Timeouts,
     _driver: Driver,
@@ -65,40 +69,40 @@ pub(crate) struct Answer {
 
 impl Session {
     pub(crate) fn new(server: Server, timeouts: Timeouts, driver: Driver, ldap: Ldap) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             server,
             timeouts,
             _driver: driver,
             ldap,
             opened: Instant::now(),
             used: AtomicU64::new(0),
-        }
+        }))
     }
 
     /// The server of this session: a cookie or a cursor belongs to it alone.
     pub fn server(&self) -> &Server {
-        &self.server
+        &self.0.server
     }
 
     /// Whether to open a new session rather than use this one: unused for too long, or ended by the server.
     pub fn is_stale(&self) -> bool {
-        let used = Duration::from_millis(self.used.load(Ordering::Relaxed));
-        self.ldap.clone().is_closed()
-            || self.opened.elapsed().saturating_sub(used) > self.timeouts.idle
+        let used = Duration::from_millis(self.0.used.load(Ordering::Relaxed));
+        self.0.ldap.clone().is_closed()
+            || self.0.opened.elapsed().saturating_sub(used) > self.0.timeouts.idle
     }
 
-    /// Says goodbye. Dropping a session closes its connection too, without a word.
+    /// Says goodbye, for all clones. Dropping the last one closes the connection too, without a word.
     pub async fn close(self) {
-        let mut ldap = self.ldap.clone();
-        ldap.with_timeout(self.timeouts.connect);
+        let mut ldap = self.0.ldap.clone();
+        ldap.with_timeout(self.0.timeouts.connect);
         if let Err(error) = ldap.unbind().await {
             tracing::debug!(%error, "the domain controller had closed the connection already");
         }
     }
 
     fn touch(&self) {
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.used.store(now, Ordering::Relaxed);
+        let now = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.used.store(now, Ordering::Relaxed);
     }
 
     /// One search request. Any result code but success is an error; so is an entry that can't be decoded.
@@ -120,9 +124,9 @@ impl Session {
     /// One search request, whatever its result code.
     pub(crate) async fn search_raw(&self, query: Query<'_>) -> Result<Answer, Error> {
         let Query { what, .. } = query;
-        let lost = |error| failed(what, self.timeouts.operation, error);
-        let mut ldap = self.ldap.clone();
-        ldap.with_timeout(self.timeouts.operation)
+        let lost = |error| failed(what, self.0.timeouts.operation, error);
+        let mut ldap = self.0.ldap.clone();
+        ldap.with_timeout(self.0.timeouts.operation)
             .with_controls(query.controls)
             .with_search_options(SearchOptions::new());
         self.touch();
@@ -177,13 +181,13 @@ impl Session {
     /// RFC 4532: as whom the server sees this session, `u:DOMAIN\name` in Active Directory.
     pub(crate) async fn who_am_i(&self) -> Result<String, Error> {
         const WHAT: &str = "ask who is logged on";
-        let mut ldap = self.ldap.clone();
-        ldap.with_timeout(self.timeouts.operation);
+        let mut ldap = self.0.ldap.clone();
+        ldap.with_timeout(self.0.timeouts.operation);
         self.touch();
         let answer = ldap
             .extended(ldap3::exop::WhoAmI)
             .await
-            .map_err(|error| failed(WHAT, self.timeouts.operation, error))?;
+            .map_err(|error| failed(WHAT, self.0.timeouts.operation, error))?;
         let ldap3::result::ExopResult(exop, result) = answer;
         if result.rc != 0 {
             return Err(Error::Refused {

@@ -68,8 +68,21 @@ impl ScopeError {
 #[derive(Debug)]
 pub(super) struct Bases {
     /// Bases to search, none within another.
-    pub(super) within: Vec<String>,
-    pub(super) without: Vec<Dn>,
+    pub(super) within: Vec<(Dn, String)>,
+    without: Vec<Dn>,
+}
+
+impl Bases {
+    /// Whether something found below a base lies in an OU to leave out.
+    pub(super) fn leaves_out(&self, dn: &str) -> bool {
+        !self.without.is_empty()
+            && Dn::parse(dn).is_ok_and(|dn| self.without.iter().any(|ou| dn.is_within(ou)))
+    }
+
+    pub(super) fn hold(&self, dn: &str) -> bool {
+        let below = |dn: &Dn| self.within.iter().any(|(base, _)| dn.is_within(base));
+        Dn::parse(dn).is_ok_and(|dn| below(&dn)) && !self.leaves_out(dn)
+    }
 }
 
 impl ReadScope {
@@ -127,7 +140,7 @@ impl ReadScope {
                 }),
             }
         }
-        let within = bases.into_iter().map(|(_, text)| text).collect();
+        let within = bases;
         Ok((Bases { within, without }, warnings))
     }
 }
