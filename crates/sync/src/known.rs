@@ -49,7 +49,7 @@ pub struct Seen {
 /// up by its id before it can be compared (S2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sighting {
-    Seen(Seen),
+    Seen(Box<Seen>),
     /// There, but outside the configured scope.
     OutOfScope,
     /// Its tombstone was read.

@@ -77,10 +77,11 @@ impl<S: Source, T: Store, P: Progress> Work<'_, S, T, P> {
 
     async fn go_on(&mut self, next: Advance) -> Outcome<S, T, RunState> {
         self.advance(Phase::Plan, &next).await?;
-        match next.state() {
-            RunState::Applying => self.apply().await,
-            state => Ok(state),
+        let state = next.state();
+        if state == RunState::Applying {
+            return self.apply().await;
         }
+        Ok(state)
     }
 
     /// The guard's verdict, and whether this is a first import.
@@ -243,10 +244,10 @@ fn is_missing(row: &Row) -> bool {
 /// Where an object is; nothing where there is nothing to compare, an issue where it cannot be told.
 fn place(row: &Row, whereabouts: Option<Whereabouts>) -> Result<Option<Sighting>, Issue> {
     let seen = |account| {
-        Sighting::Seen(Seen {
+        Sighting::Seen(Box::new(Seen {
             account,
             membership: row.membership,
-        })
+        }))
     };
     if let Some(account) = &row.account {
         return Ok(Some(seen(account.clone())));
