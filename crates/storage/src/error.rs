@@ -1,0 +1,70 @@
+//! What can go wrong with a database.
+
+use std::path::PathBuf;
+
+/// A failed operation on a database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("failed to open the database `{}`", path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error(
+        "failed to bring the database `{}` to this version's schema; was it used by a newer version?",
+        path.display()
+    )]
+    Migrate {
+        path: PathBuf,
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    #[error("failed to begin a transaction")]
+    Begin(#[source] sqlx::Error),
+    #[error("failed to commit a transaction")]
+    Commit(#[source] sqlx::Error),
+    #[error("failed to run `{sql}`")]
+    Query {
+        /// The query's text; values are never part of it.
+        sql: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("`{sql}` returned {rows} rows where exactly one was expected")]
+    RowCount { sql: &'static str, rows: usize },
+    #[error("failed to read column `{column}`")]
+    Column {
+        column: String,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("column `{column}` holds {problem}")]
+    Value {
+        column: String,
+        problem: &'static str,
+    },
+    #[error("lease `{name}` was lost: somebody else holds it, or it expired")]
+    LeaseLost { name: String },
+}
+
+impl Error {
+    fn database_error(&self) -> Option<&dyn sqlx::error::DatabaseError> {
+        match self {
+            Self::Query { source, .. } | Self::Commit(source) => source.as_database_error(),
+            Self::Open { .. }
+            | Self::Migrate { .. }
+            | Self::Begin(_)
+            | Self::RowCount { .. }
+            | Self::Column { .. }
+            | Self::Value { .. }
+            | Self::LeaseLost { .. } => None,
+        }
+    }
+
+    /// Whether a unique index or primary key refused it.
+    pub fn is_unique_violation(&self) -> bool {
+        self.database_error()
+            .is_some_and(|error| error.is_unique_violation())
+    }
+}

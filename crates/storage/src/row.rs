@@ -1,0 +1,98 @@
+//! Rows and typed columns.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// One row of an answer.
+pub struct Row(pub(crate) Inner);
+
+pub(crate) enum Inner {
+    Sqlite(SqliteRow),
+}
+
+impl Row {
+    /// The column's value. A NULL is an error unless `T` is an `Option`.
+    pub fn get<T: FromColumn>(&self, column: &str) -> Result<T, Error> {
+        T::from_column(self, column)
+    }
+
+    fn column<'r, T>(&'r self, column: &str) -> Result<Option<T>, Error>
+    where
+        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
+        let Inner::Sqlite(row) = &self.0;
+        row.try_get(column).map_err(|source| Error::Column {
+            column: column.to_owned(),
+            source,
+        })
+    }
+}
+
+/// A type that a column can hold.
+pub trait FromColumn: Sized {
+    /// The value, or nothing where it is NULL.
+    fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error>;
+
+    fn from_column(row: &Row, column: &str) -> Result<Self, Error> {
+        Self::from_nullable(row, column)?.ok_or_else(|| invalid(column, "NULL"))
+    }
+}
+
+fn invalid(column: &str, problem: &'static str) -> Error {
+    Error::Value {
+        column: column.to_owned(),
+        problem,
+    }
+}
+
+impl<T: FromColumn> FromColumn for Option<T> {
+    fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
+        T::from_nullable(row, column).map(Some)
+    }
+}
+
+impl FromColumn for i64 {
+    fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
+        row.column(column)
+    }
+}
+
+impl FromColumn for String {
+    fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
+        row.column(column)
+    }
+}
+
+impl FromColumn for Vec<u8> {
+    fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
+        row.column(column)
+    }
+}
+
+/// Columns stored as another type, checked on the way out.
+macro_rules! from_stored {
+    ($($type:ty: $stored:ty => $parse:expr, $problem:literal;)+) => {
+        $(impl FromColumn for $type {
+            fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
+                let stored: Option<$stored> = row.column(column)?;
+                let parse: fn($stored) -> Option<Self> = $parse;
+                stored
+                    .map(|stored| parse(stored).ok_or_else(|| invalid(column, $problem)))
+                    .transpose()
+            }
+        })+
+    };
+}
+
+from_stored! {
+    u64: i64 => |value| value.try_into().ok(), "a negative number where a count was expected";
+    u32: i64 => |value| value.try_into().ok(), "a number out of range";
+    i32: i64 => |value| value.try_into().ok(), "a number out of range";
+    bool: i64 => |value| match value { 0 => Some(false), 1 => Some(true), _ => None }, "no truth value";
+    Timestamp: i64 => |value| Self::from_microsecond(value).ok(), "no point in time";
+    Uuid: String => |value| value.parse().ok(), "no UUID";
+}

@@ -1,0 +1,238 @@
+//! The kit on a real SQLite file.
+
+use std::time::Duration;
+
+use crate::{Database, Error, Migration, Migrations, Settings, Sql, lease, params};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+const SCHEMA: Migrations = Migrations {
+    sqlite: &[Migration {
+        version: 1,
+        name: "thing",
+        sql: "CREATE TABLE thing (id TEXT NOT NULL PRIMARY KEY, at BIGINT, flag BIGINT, body BLOB)",
+    }],
+};
+
+struct World {
+    directory: tempfile::TempDir,
+    database: Database,
+}
+
+impl World {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings::at(directory.path().join("test.db"));
+        let database = Database::open(&settings, &SCHEMA).await.unwrap();
+        Self {
+            directory,
+            database,
+        }
+    }
+
+    async fn reopened(self, migrations: &Migrations) -> Result<Self, Error> {
+        self.database.close().await;
+        let settings = Settings::at(self.directory.path().join("test.db"));
+        let database = Database::open(&settings, migrations).await?;
+        Ok(Self {
+            directory: self.directory,
+            database,
+        })
+    }
+
+    async fn count(&self) -> i64 {
+        let mut reader = self.database.read().await.unwrap();
+        let row = reader
+            .query_one("SELECT COUNT(*) AS n FROM thing", params![])
+            .await
+            .unwrap();
+        row.get("n").unwrap()
+    }
+}
+
+async fn insert(database: &Database, id: &str) -> Result<(), Error> {
+    let mut transaction = database.begin().await?;
+    transaction
+        .execute("INSERT INTO thing (id) VALUES ($1)", params![id])
+        .await?;
+    transaction.commit().await
+}
+
+#[tokio::test]
+async fn every_type_comes_back_as_it_went_in() {
+    let world = World::new().await;
+    let id = Uuid::from_u128(7);
+    let at: Timestamp = "2026-11-23T10:00:00.123456Z".parse().unwrap();
+    let mut transaction = world.database.begin().await.unwrap();
+
+    let row = transaction
+        .query_one(
+            "INSERT INTO thing (id, at, flag, body) VALUES ($1, $2, $3, $4) RETURNING *, NULL AS absent",
+            params![id, at, true, vec![0_u8, 255]],
+        )
+        .await
+        .unwrap();
+
+    assert_eq!(row.get::<Uuid>("id").unwrap(), id);
+    assert_eq!(row.get::<Timestamp>("at").unwrap(), at);
+    assert!(row.get::<bool>("flag").unwrap());
+    assert_eq!(row.get::<Vec<u8>>("body").unwrap(), [0, 255]);
+    assert_eq!(row.get::<Option<i64>>("absent").unwrap(), None);
+    assert!(matches!(row.get::<i64>("absent"), Err(Error::Value { .. })));
+    assert!(matches!(
+        row.get::<i64>("missing"),
+        Err(Error::Column { .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_is_not_committed_never_was() {
+    let world = World::new().await;
+    let mut transaction = world.database.begin().await.unwrap();
+    transaction
+        .execute("INSERT INTO thing (id) VALUES ('a')", params![])
+        .await
+        .unwrap();
+
+    drop(transaction);
+
+    insert(&world.database, "b").await.unwrap();
+    let world = world.reopened(&SCHEMA).await.unwrap();
+    assert_eq!(world.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_reader_sees_one_moment() {
+    let world = World::new().await;
+    let mut reader = world.database.read().await.unwrap();
+    let count = "SELECT COUNT(*) AS n FROM thing";
+    let before: i64 = reader
+        .query_one(count, params![])
+        .await
+        .unwrap()
+        .get("n")
+        .unwrap();
+
+    insert(&world.database, "a").await.unwrap();
+
+    let after: i64 = reader
+        .query_one(count, params![])
+        .await
+        .unwrap()
+        .get("n")
+        .unwrap();
+    assert_eq!((before, after), (0, 0));
+    drop(reader);
+    assert_eq!(world.count().await, 1);
+}
+
+#[tokio::test]
+async fn writers_wait_for_one_another_instead_of_failing() {
+    let world = World::new().await;
+    insert(&world.database, "a").await.unwrap();
+
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let database = world.database.clone();
+        writers.spawn(async move {
+            let mut transaction = database.begin().await?;
+            transaction.query("SELECT * FROM thing", params![]).await?;
+            tokio::task::yield_now().await;
+            let count = "UPDATE thing SET at = COALESCE(at, 0) + 1";
+            transaction.execute(count, params![]).await?;
+            transaction.commit().await
+        });
+    }
+    for written in writers.join_all().await {
+        written.unwrap();
+    }
+
+    let mut reader = world.database.read().await.unwrap();
+    let row = reader
+        .query_one("SELECT at FROM thing", params![])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<i64>("at").unwrap(), 16);
+}
+
+#[tokio::test]
+async fn a_second_row_of_the_same_key_is_told_apart_from_other_errors() {
+    let world = World::new().await;
+    insert(&world.database, "a").await.unwrap();
+
+    let again = insert(&world.database, "a").await.unwrap_err();
+
+    assert!(again.is_unique_violation());
+    let mut reader = world.database.read().await.unwrap();
+    let broken = reader
+        .query("SELECT nothing FROM nowhere", params![])
+        .await
+        .map(|_| ());
+    assert!(!broken.unwrap_err().is_unique_violation());
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused() {
+    let world = World::new().await;
+
+    let older = world.reopened(&Migrations::NONE).await;
+
+    assert!(matches!(older.map(|_| ()), Err(Error::Migrate { .. })));
+}
+
+#[tokio::test]
+async fn a_lease_has_one_holder_and_a_stale_one_is_fenced_off() {
+    let world = World::new().await;
+    let hour = Duration::from_secs(3600);
+    let mut transaction = world.database.begin().await.unwrap();
+    let first = lease::claim(&mut transaction, "relay", "one", hour)
+        .await
+        .unwrap()
+        .unwrap();
+    let again = lease::claim(&mut transaction, "relay", "one", hour)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(first, again);
+    assert_eq!(
+        lease::claim(&mut transaction, "relay", "two", hour)
+            .await
+            .unwrap(),
+        None
+    );
+
+    // The holder's time runs out.
+    lease::renew(&mut transaction, &first, Duration::ZERO)
+        .await
+        .unwrap();
+    let second = lease::claim(&mut transaction, "relay", "two", hour)
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert!(second.token > first.token);
+    let stale = lease::assert_held(&mut transaction, &first).await;
+    assert!(matches!(stale, Err(Error::LeaseLost { .. })));
+    let renewed = lease::renew(&mut transaction, &first, hour).await;
+    assert!(matches!(renewed, Err(Error::LeaseLost { .. })));
+    lease::assert_held(&mut transaction, &second).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_released_lease_is_free_and_its_token_is_never_given_again() {
+    let world = World::new().await;
+    let hour = Duration::from_secs(3600);
+    let mut transaction = world.database.begin().await.unwrap();
+    let first = lease::claim(&mut transaction, "relay", "one", hour)
+        .await
+        .unwrap()
+        .unwrap();
+
+    lease::release(&mut transaction, &first).await.unwrap();
+
+    let next = lease::claim(&mut transaction, "relay", "one", hour)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(next.token > first.token);
+}
