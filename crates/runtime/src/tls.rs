@@ -145,6 +145,33 @@ pub fn client(
     Ok(Arc::new(config))
 }
 
+/// What a failed handshake means and what to do, to follow "failed to set up TLS with HOST"; empty when the cause
+/// speaks for itself.
+pub fn explain(error: &io::Error) -> &'static str {
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
+        NotValidYet, NotValidYetContext, UnknownIssuer,
+    };
+
+    let error = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(error)) = error else {
+        return "";
+    };
+    if matches!(error, UnknownIssuer | BadSignature) {
+        ", whose certificate is signed by no authority that is trusted here (give the file of its authority)"
+    } else if matches!(error, NotValidForName | NotValidForNameContext { .. }) {
+        ", whose certificate is for another name (connect by a name that it holds)"
+    } else if matches!(error, Expired | ExpiredContext { .. }) {
+        ", whose certificate has expired (renew it, or set this machine's clock right)"
+    } else if matches!(error, NotValidYet | NotValidYetContext { .. }) {
+        ", whose certificate is not valid yet (set this machine's clock right)"
+    } else {
+        ""
+    }
+}
+
 /// The certificates of authority in a PEM file: at least one.
 pub fn authorities(path: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
@@ -227,4 +254,109 @@ fn mismatch(identity: &Identity, source: rustls::Error) -> Error {
 
 fn half(given: &'static str, missing: &'static str) -> Error {
     Error::Half { given, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn write(&self, name: &str, text: &str) -> PathBuf {
+            let path = self.0.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        }
+
+        fn identity(&self, name: &str) -> (PathBuf, PathBuf) {
+            let key = KeyPair::generate().unwrap();
+            let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            let certificate = certificate.self_signed(&key).unwrap();
+            (
+                self.write(&format!("{name}.pem"), &certificate.pem()),
+                self.write(&format!("{name}.key"), &key.serialize_pem()),
+            )
+        }
+    }
+
+    fn refused(certificate: &Path, key: &Path) -> String {
+        let settings = Settings {
+            certificate_file: Some(certificate.to_owned()),
+            key_file: Some(key.to_owned()),
+            client_ca_file: None,
+        };
+        server(&settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_with_its_name() {
+        let files = Files(tempfile::tempdir().unwrap());
+        let ((one, one_key), (_, other_key)) = (files.identity("one"), files.identity("other"));
+        let (empty, junk) = (
+            files.write("empty.pem", ""),
+            files.write(
+                "junk.pem",
+                "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+            ),
+        );
+        let missing = files.0.path().join("missing.pem");
+        let at = |path: &Path| path.display().to_string();
+
+        assert_eq!(
+            refused(&missing, &one_key),
+            format!("failed to read certificate from {}", at(&missing))
+        );
+        assert_eq!(
+            refused(&one, &missing),
+            format!("failed to read private key from {}", at(&missing))
+        );
+        assert_eq!(
+            refused(&empty, &one_key),
+            format!(
+                "{} holds no certificate: expected PEM, a block `-----BEGIN CERTIFICATE-----`",
+                at(&empty)
+            )
+        );
+        assert_eq!(
+            refused(&one, &one),
+            format!(
+                "{} holds no private key: expected PEM, a block `-----BEGIN PRIVATE KEY-----`",
+                at(&one)
+            )
+        );
+        assert_eq!(
+            refused(&junk, &one_key),
+            format!("{} is not valid PEM", at(&junk))
+        );
+        assert_eq!(
+            refused(&one, &other_key),
+            format!(
+                "the key in {} does not belong to the certificate in {}",
+                at(&other_key),
+                at(&one)
+            )
+        );
+        assert!(
+            client(Some(&empty), None)
+                .unwrap_err()
+                .to_string()
+                .contains("holds no certificate")
+        );
+    }
+
+    #[test]
+    fn half_an_identity_is_refused_and_none_is_plaintext() {
+        assert!(server(&Settings::default()).unwrap().is_none());
+        let settings = Settings {
+            key_file: Some("key".into()),
+            ..Settings::default()
+        };
+        assert_eq!(
+            server(&settings).unwrap_err().to_string(),
+            "`key_file` is set and `certificate_file` is not: TLS needs both"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::connection::{Ended, InProcess};
-use crate::Caller;
+use crate::{Caller, tls};
 
 /// TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub(super) enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("failed to set up TLS with {host}:{port}")]
+    #[error("failed to set up TLS with {host}:{port}{}", tls::explain(source))]
     Tls {
         host: String,
         port: u16,

@@ -262,6 +262,10 @@ impl Display for OnEnd {
 mod tests {
     use super::*;
 
+    async fn panics(message: &'static str) {
+        panic!("{message}");
+    }
+
     #[tokio::test]
     async fn a_vital_task_that_ends_panics_or_fails_shuts_the_process_down_in_failure() {
         let ended = Tasks::new(Shutdown::new());
@@ -273,11 +277,7 @@ mod tests {
         );
 
         let panicked = Tasks::new(Shutdown::new());
-        panicked.spawn("relay", OnEnd::ShutDown, async {
-            if true {
-                panic!("out of rows")
-            }
-        });
+        panicked.spawn("relay", OnEnd::ShutDown, panics("out of rows"));
         panicked.shutdown().signalled().await;
         assert_eq!(
             panicked.shutdown().failure(),
@@ -298,11 +298,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_task_that_may_end_harms_nobody_else() {
         let tasks = Tasks::new(Shutdown::new());
-        tasks.spawn("one sync", OnEnd::Ignore, async {
-            if true {
-                panic!("bad row")
-            }
-        });
+        tasks.spawn("one sync", OnEnd::Ignore, panics("bad row"));
         tasks.join(Duration::from_secs(10)).await.unwrap();
         assert!(!tasks.shutdown().is_signalled());
     }
