@@ -63,18 +63,6 @@ pub enum Measure {
     Joins,
 }
 
-impl fmt::Display for Measure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Removals => f.write_str("people leaving or deleted"),
-            Self::Disables => f.write_str("people disabled"),
-            Self::MembersLost(group) => write!(f, "members lost by the {group}"),
-            Self::Cleared(attribute) => write!(f, "people losing their {}", attribute.name()),
-            Self::Joins => f.write_str("people joining"),
-        }
-    }
-}
-
 /// Why a plan is held. Its text is a sentence with the numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -87,9 +75,10 @@ pub enum Reason {
         /// What the percentage is taken of.
         of: u64,
     },
-    /// The sync group has no members left.
-    Empty {
+    /// The plan would leave nobody: the sync group is empty, or a scope or filter excludes all of its members.
+    NobodyLeft {
         removals: u64,
+        members: u64,
     },
     Missing {
         group: GroupRole,
@@ -116,7 +105,8 @@ impl Reason {
                 Measure::Cleared(_) => "TOO_MANY_CLEARED",
                 Measure::Joins => "TOO_MANY_JOINS",
             },
-            Self::Empty { .. } => "GROUP_EMPTY",
+            Self::NobodyLeft { members: 0, .. } => "GROUP_EMPTY",
+            Self::NobodyLeft { .. } => "NOBODY_LEFT",
             Self::Missing { .. } => "GROUP_MISSING",
             Self::Renamed { .. } => "GROUP_RENAMED",
             Self::Replaced { .. } => "GROUP_REPLACED",
@@ -135,7 +125,17 @@ impl fmt::Display for Reason {
                 limit,
                 of,
             } => {
-                write!(f, "{planned} {measure}")?;
+                match measure {
+                    Measure::Removals => write!(f, "{} leaving or deleted", people(*planned)),
+                    Measure::Disables => write!(f, "{} disabled", people(*planned)),
+                    Measure::MembersLost(group) => {
+                        write!(f, "{} lost by the {group}", members(*planned))
+                    }
+                    Measure::Cleared(attribute) => {
+                        write!(f, "{} losing their {}", people(*planned), attribute.name())
+                    }
+                    Measure::Joins => write!(f, "{} joining", people(*planned)),
+                }?;
                 if *recent > 0 {
                     write!(f, ", and {recent} in the last 24 hours")?;
                 }
@@ -145,17 +145,33 @@ impl fmt::Display for Reason {
                     limit.percent, limit.min, limit.max
                 )
             }
-            Self::Empty { removals } => write!(
+            Self::NobodyLeft {
+                removals,
+                members: 0,
+            } => write!(
                 f,
-                "the sync group has no members: {removals} people would be removed"
+                "the sync group is empty: {} would be removed, and nobody left",
+                people(*removals)
+            ),
+            Self::NobodyLeft {
+                removals,
+                members: count,
+            } => write!(
+                f,
+                "the sync group has {}, but none of them is in scope: {} would be removed, and nobody left; check the \
+                 domain's filter and its organizational units",
+                members(*count),
+                people(*removals)
             ),
             Self::Missing { group, lost } => write!(
                 f,
-                "the {group} no longer exists: it would lose all of its {lost} members"
+                "the {group} no longer exists: it would lose {}",
+                members(*lost)
             ),
             Self::Renamed { group, now, lost } => write!(
                 f,
-                "the {group} is now called {now:?}: {lost} members would be lost"
+                "the {group} is now called {now:?}: it would lose {}",
+                members(*lost)
             ),
             Self::Replaced { group } => write!(
                 f,
@@ -165,17 +181,31 @@ impl fmt::Display for Reason {
     }
 }
 
+fn people(n: u64) -> String {
+    match n {
+        1 => "1 person".to_owned(),
+        n => format!("{n} people"),
+    }
+}
+
+fn members(n: u64) -> String {
+    match n {
+        1 => "1 member".to_owned(),
+        n => format!("{n} members"),
+    }
+}
+
 /// Decides on a plan.
 pub fn guard(evidence: &Evidence<'_>, limits: &Limits) -> Verdict {
     let Evidence { plan, base, .. } = evidence;
     let mut reasons = Vec::new();
 
     let removals = plan.removals();
-    if removals > 0
-        && evidence.sync_members == 0
-        && !matches!(evidence.sync_group, Condition::Missing)
-    {
-        reasons.push(Reason::Empty { removals });
+    let members = evidence.sync_members;
+    let left = (base.sync_members + plan.joiners()).saturating_sub(plan.lost(GroupRole::Sync));
+    let is_missing = evidence.sync_group == Condition::Missing;
+    if removals > 0 && !is_missing && (members == 0 || left == 0) {
+        reasons.push(Reason::NobodyLeft { removals, members });
     }
     for (group, condition) in [
         (GroupRole::Sync, &evidence.sync_group),

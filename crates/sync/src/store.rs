@@ -37,7 +37,8 @@ pub struct Pins {
 pub enum Keep {
     /// Nothing: staged pages, items and issues go.
     Nothing,
-    /// The items a person approved, none of them ready to apply: saving an item makes it so.
+    /// The items a person approved, none of them ready to apply: saving an item makes it so. Why the run was held is
+    /// kept too, to be shown.
     Approved,
 }
 
@@ -196,7 +197,7 @@ pub trait Store: Send {
         identity: &Identity,
     ) -> impl Future<Output = Result<Option<DomainId>, Self::Error>> + Send;
 
-    /// Empties what the run has staged and planned, so that it can be done over.
+    /// Empties what the run has staged, planned and reported, so that it can be done over.
     fn reset(
         &mut self,
         run: RunId,

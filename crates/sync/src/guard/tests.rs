@@ -19,7 +19,8 @@ fn judge(plan: &Counts, recent: &Counts, active: u64) -> Verdict {
         base: Base {
             known: active,
             active,
-            sync_members: active,
+            // That nobody is left is another matter.
+            sync_members: active.max(1),
             rotation_members: active * 2 / 3,
         },
         sync_members: active + 1,
@@ -185,15 +186,15 @@ fn one_leaver_is_held_when_the_group_is_empty_missing_or_renamed_away() {
     assert!(one_of_a_thousand_leaves(Condition::AsConfigured, 999).is_empty());
     assert_eq!(
         one_of_a_thousand_leaves(Condition::AsConfigured, 0),
-        ["the sync group has no members: 1 people would be removed"]
+        ["the sync group is empty: 1 person would be removed, and nobody left"]
     );
     assert_eq!(
         one_of_a_thousand_leaves(Condition::Missing, 0),
-        ["the sync group no longer exists: it would lose all of its 1 members"]
+        ["the sync group no longer exists: it would lose 1 member"]
     );
     assert_eq!(
         one_of_a_thousand_leaves(renamed, 999),
-        ["the sync group is now called \"Owners\": 1 members would be lost"]
+        ["the sync group is now called \"Owners\": it would lose 1 member"]
     );
     assert_eq!(
         one_of_a_thousand_leaves(Condition::Replaced, 999),
