@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod bus;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod embedded;
+mod envelope;
+pub mod outbox;
+mod relay;
+mod subject;
+
+use std::sync::Arc;
+
+pub use bus::{Bus, BusError, Cause, Consumer, ConsumerSpec, DeadLetter, Delivery, Received};
+pub use envelope::{Envelope, EnvelopeError};
+pub use relay::{Relay, Waker};
+pub use subject::{Filter, Subject, SubjectError};
+
+/// The caller's clock.
+pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
