@@ -1,0 +1,117 @@
+//! Child processes that don't outlive the test.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::poll_until;
+
+/// Waits for its standard input to end, which it does however this process dies, then kills the group `$0` and removes
+/// the folder `$1`.
+const WATCHDOG: &str = r#"read _; kill -9 -- "-$0"; [ -z "$1" ] || rm -rf -- "$1""#;
+
+/// A child in a process group of its own. Dropping it kills the group; so does a watchdog when this process is killed.
+#[derive(Debug)]
+pub(crate) struct Supervised {
+    child: Child,
+    group: Pid,
+    watchdog: Child,
+    ended: Option<ExitStatus>,
+}
+
+impl Supervised {
+    /// Starts `command`. When this process dies without dropping the child, `orphaned` is removed too.
+    pub(crate) fn spawn(command: &mut Command, orphaned: Option<&Path>) -> Result<Self> {
+        use std::os::unix::process::CommandExt as _;
+
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("failed to start {program}"))?;
+        let watchdog = Command::new("/bin/sh")
+            .args(["-c", WATCHDOG])
+            .arg(child.id().to_string())
+            .arg(orphaned.unwrap_or(Path::new("")))
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let watchdog = match watchdog {
+            Ok(watchdog) => watchdog,
+            Err(error) => {
+                let mut child = child;
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error).context("failed to start the watchdog of a child process");
+            }
+        };
+        Ok(Self {
+            group: Pid::from_child(&child),
+            child,
+            watchdog,
+            ended: None,
+        })
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Signals the whole group. A group that has ended is no error.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if self.ended.is_none() {
+            let _ = kill_process_group(self.group, signal);
+        }
+    }
+
+    /// How the child ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none()
+            && let Ok(Some(status)) = self.child.try_wait()
+        {
+            self.bury(status);
+        }
+        self.ended
+    }
+
+    /// Kills the group now.
+    pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.signal(Signal::KILL);
+            if let Ok(status) = self.child.wait() {
+                self.bury(status);
+            }
+        }
+        self.ended
+    }
+
+    /// Asks the group to end, and kills it when it hasn't by the deadline.
+    pub(crate) async fn terminate(&mut self, deadline: Duration) -> Option<ExitStatus> {
+        self.signal(Signal::TERM);
+        let ended = poll_until(deadline, "a process to end", async || self.ended()).await;
+        ended.ok().or_else(|| self.kill())
+    }
+
+    /// Notes the end, and ends what is left of the group and the watchdog.
+    fn bury(&mut self, status: ExitStatus) {
+        let _ = kill_process_group(self.group, Signal::KILL);
+        let _ = self.watchdog.kill();
+        let _ = self.watchdog.wait();
+        self.ended = Some(status);
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
