@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod cipher;
+mod error;
+mod file;
+mod format;
+mod keys;
+mod random;
+mod record;
+mod sealer;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use file::{FileKeyProvider, KeyFileError, Placement};
+pub use format::Sealed;
+pub use keys::{DataKey, KeyId, KeyProvider, WrappedKey};
+pub use record::Record;
+pub use sealer::Sealer;
