@@ -1,0 +1,127 @@
+//! The last known state of every domain, and their runs, in the connector's own database.
+
+mod codec;
+mod compare;
+mod domains;
+mod outbox;
+mod plan;
+mod port;
+mod runs;
+mod schedule;
+mod snapshot;
+mod stage;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use directory::DomainId;
+use events::Waker;
+use runtime::{Ids, SharedClock};
+use storage::lease::{self, Lease};
+use storage::{Database, Migrations};
+use tokio::sync::watch;
+
+pub use domains::Domain;
+pub use port::DomainStore;
+pub use runs::{Asked, Decided, NewRun, PageOf, Run};
+pub use schedule::Schedule;
+pub use snapshot::{People, Snapshot};
+
+use crate::source::Observed;
+
+/// The schema of this crate: the database of a connector is opened with it.
+pub const MIGRATIONS: Migrations = storage::migrations!["0001_known_state", "0002_runs"];
+
+/// A statement failed, or a row holds what this program never writes.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database did not do what it was asked")]
+    Storage(#[from] storage::Error),
+    #[error("an event could not be written")]
+    Event(#[from] events::SubjectError),
+    #[error(
+        "a stored {0} cannot be read: the database was written by another version, or is damaged"
+    )]
+    Corrupt(&'static str),
+    /// Somebody else decided meanwhile.
+    #[error("the run is {0}, and cannot go on from there")]
+    Moved(sync::RunState),
+    #[error("there is no such run")]
+    NoSuchRun,
+    #[error("there is no such domain")]
+    NoSuchDomain,
+    #[error("the domain {0} has become this directory meanwhile")]
+    Taken(DomainId),
+}
+
+/// All domains. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Database,
+    clock: SharedClock,
+    ids: Ids,
+    /// Counts what was committed, so that watchers look again.
+    moved: Arc<watch::Sender<u64>>,
+    /// Publishes what was committed.
+    relay: Waker,
+}
+
+impl Store {
+    pub fn new(db: Database, clock: SharedClock, ids: Ids, relay: Waker) -> Self {
+        Self {
+            db,
+            clock,
+            ids,
+            moved: Arc::new(watch::Sender::new(0)),
+            relay,
+        }
+    }
+
+    /// One domain's part, for one run under settings of this revision. Nothing is written once the lease is lost.
+    pub fn domain(
+        &self,
+        domain: DomainId,
+        group_revision: i64,
+        lease: Lease,
+        observed: Observed,
+    ) -> DomainStore {
+        DomainStore::new(self.clone(), domain, group_revision, lease, observed)
+    }
+
+    /// Takes the right to sync a domain, unless another process has it.
+    pub async fn claim(
+        &self,
+        domain: &DomainId,
+        owner: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, Error> {
+        let mut tx = self.db.begin().await?;
+        let lease = lease::claim(&mut tx, &format!("sync:{domain}"), owner, ttl).await?;
+        tx.commit().await?;
+        Ok(lease)
+    }
+
+    pub async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        lease::renew(&mut tx, lease, ttl).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        lease::release(&mut tx, lease).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Changes whenever a run of this process moved. Runs of other processes aren't told: look again now and then.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    fn tell(&self) {
+        self.moved
+            .send_modify(|count| *count = count.wrapping_add(1));
+        self.relay.wake();
+    }
+}

@@ -1,0 +1,323 @@
+//! What a run reads, kept apart from what is known until the plan is applied.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use directory::{Account, DomainId, Edge, Group, ObjectId};
+use storage::{Sql, Transaction, Value, params};
+use sync::{Expansion, Issue, Page, Roots, RunId};
+
+use super::{Error, codec};
+
+/// Rows written by one statement: a round trip each would take longer than the directory takes to answer.
+const ROWS: usize = 64;
+
+/// `INSERT … VALUES ($1, $2), ($3, $4) …` for [`ROWS`] rows.
+fn many(head: &str, columns: usize, tail: &str) -> String {
+    let row = |row: usize| {
+        let marks: Vec<String> = (1..=columns)
+            .map(|column| format!("${}", row * columns + column))
+            .collect();
+        format!("({})", marks.join(", "))
+    };
+    let rows: Vec<String> = (0..ROWS).map(row).collect();
+    format!("{head} VALUES {} {tail}", rows.join(", "))
+}
+
+/// One kind of row, written [`ROWS`] at a time and the rest one by one.
+struct Insert {
+    one: &'static str,
+    many: LazyLock<String>,
+}
+
+impl Insert {
+    async fn run(
+        &'static self,
+        tx: &mut Transaction,
+        rows: impl Iterator<Item = Vec<Value>>,
+    ) -> Result<(), Error> {
+        let mut rows: Vec<Vec<Value>> = rows.collect();
+        let rest = rows.split_off(rows.len() - rows.len() % ROWS);
+        let mut rows = rows.into_iter();
+        loop {
+            let values: Vec<Value> = rows.by_ref().take(ROWS).flatten().collect();
+            if values.is_empty() {
+                break;
+            }
+            tx.execute(&self.many, values).await?;
+        }
+        for values in rest {
+            tx.execute(self.one, values).await?;
+        }
+        Ok(())
+    }
+}
+
+static ACCOUNTS: Insert = Insert {
+    one: "INSERT INTO seen_accounts (run_id, object_id, state, unreadable) VALUES ($1, $2, $3, $4)
+          ON CONFLICT (run_id, object_id) DO UPDATE SET state = excluded.state, unreadable = excluded.unreadable",
+    many: LazyLock::new(|| {
+        many(
+            "INSERT INTO seen_accounts (run_id, object_id, state, unreadable)",
+            4,
+            "ON CONFLICT (run_id, object_id) DO UPDATE SET state = excluded.state, unreadable = excluded.unreadable",
+        )
+    }),
+};
+
+static GROUPS: Insert = Insert {
+    one: "INSERT INTO seen_groups (run_id, object_id, sid, name, dn) VALUES ($1, $2, $3, $4, $5)
+          ON CONFLICT (run_id, object_id) DO UPDATE SET sid = excluded.sid, name = excluded.name, dn = excluded.dn",
+    many: LazyLock::new(|| {
+        many(
+            "INSERT INTO seen_groups (run_id, object_id, sid, name, dn)",
+            5,
+            "ON CONFLICT (run_id, object_id) DO UPDATE SET sid = excluded.sid, name = excluded.name, dn = excluded.dn",
+        )
+    }),
+};
+
+static EDGES: Insert = Insert {
+    one: "INSERT INTO seen_edges (run_id, group_id, member_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    many: LazyLock::new(|| {
+        many(
+            "INSERT INTO seen_edges (run_id, group_id, member_id)",
+            3,
+            "ON CONFLICT DO NOTHING",
+        )
+    }),
+};
+
+static FLAWED: Insert = Insert {
+    one: "INSERT INTO seen_flawed (run_id, object_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    many: LazyLock::new(|| {
+        many(
+            "INSERT INTO seen_flawed (run_id, object_id)",
+            2,
+            "ON CONFLICT DO NOTHING",
+        )
+    }),
+};
+
+/// Keeps a page, and counts it for whoever watches.
+pub(super) async fn page(
+    tx: &mut Transaction,
+    domain: &DomainId,
+    RunId(run): RunId,
+    page: &Page,
+) -> Result<(), Error> {
+    // In order, which is how the tables are laid out; and each once, for a statement may not meet a row twice.
+    let accounts: BTreeMap<ObjectId, &Account> = by_id(&page.accounts, |account| account.id);
+    let accounts = accounts.into_values().map(|account| {
+        params![
+            run,
+            account.id.as_uuid(),
+            codec::state(domain, account),
+            codec::attribute_names(&account.unreadable)
+        ]
+    });
+    ACCOUNTS.run(tx, accounts).await?;
+    let groups: BTreeMap<ObjectId, &Group> = by_id(&page.groups, |group| group.id);
+    let groups = groups.into_values().map(|group| {
+        params![
+            run,
+            group.id.as_uuid(),
+            group.sid.as_ref().map(ToString::to_string),
+            group.name.clone(),
+            group.dn.clone()
+        ]
+    });
+    GROUPS.run(tx, groups).await?;
+    let edges: BTreeSet<&Edge> = page.edges.iter().collect();
+    let edges = edges
+        .into_iter()
+        .map(|edge| params![run, edge.group.as_uuid(), edge.member.as_uuid()]);
+    EDGES.run(tx, edges).await?;
+    let flawed: BTreeSet<ObjectId> = page
+        .issues
+        .iter()
+        .filter_map(|issue| issue.object)
+        .collect();
+    let flawed = flawed
+        .into_iter()
+        .map(|object| params![run, object.as_uuid()]);
+    FLAWED.run(tx, flawed).await?;
+    issues(tx, RunId(run), &page.issues).await?;
+    tx.execute(
+        "UPDATE runs SET read_pages = read_pages + 1, read_accounts = read_accounts + $2, read_groups = read_groups + $3,
+                read_memberships = read_memberships + $4
+         WHERE run_id = $1",
+        params![
+            run,
+            codec::number(page.accounts.len() as u64),
+            codec::number(page.groups.len() as u64),
+            codec::number(page.edges.len() as u64)
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+fn by_id<T>(items: &[T], id: impl Fn(&T) -> ObjectId) -> BTreeMap<ObjectId, &T> {
+    items.iter().map(|item| (id(item), item)).collect()
+}
+
+/// How many issues of a run are kept whole; the rest are counted.
+const KEPT_ISSUES: i64 = 100;
+
+pub(super) async fn issues(
+    tx: &mut Transaction,
+    RunId(run): RunId,
+    issues: &[Issue],
+) -> Result<(), Error> {
+    if issues.is_empty() {
+        return Ok(());
+    }
+    let row = tx
+        .query_one(
+            "SELECT issue_count FROM runs WHERE run_id = $1",
+            params![run],
+        )
+        .await?;
+    let had: i64 = row.get("issue_count")?;
+    let room = usize::try_from(KEPT_ISSUES.saturating_sub(had)).unwrap_or(0);
+    for (number, issue) in (had + 1..).zip(issues.iter().take(room)) {
+        tx.execute(
+            "INSERT INTO issues (run_id, number, object_id, reason, message) VALUES ($1, $2, $3, $4, $5)",
+            params![
+                run,
+                number,
+                issue.object.map(|object| object.as_uuid()),
+                issue.code.name(),
+                issue.reason.clone()
+            ],
+        )
+        .await?;
+    }
+    tx.execute(
+        "UPDATE runs SET issue_count = issue_count + $2 WHERE run_id = $1",
+        params![run, codec::number(issues.len() as u64)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Everything below a group, groups in groups included; `UNION` drops what was reached before, so cycles end.
+const NESTED_SYNC: &str = "
+    INSERT INTO seen_members (run_id, object_id, in_sync_group, in_rotation_group)
+    WITH RECURSIVE reached (object_id) AS (
+        SELECT CAST($2 AS TEXT)
+        UNION
+        SELECT edge.member_id FROM reached JOIN seen_edges edge
+            ON edge.run_id = $1 AND edge.group_id = reached.object_id
+    )
+    SELECT $1, object_id, 1, 0 FROM reached
+    WHERE object_id <> $2 AND NOT EXISTS (
+        SELECT 1 FROM seen_groups grp WHERE grp.run_id = $1 AND grp.object_id = reached.object_id
+    )
+    ON CONFLICT (run_id, object_id) DO UPDATE SET in_sync_group = 1";
+
+const NESTED_ROTATION: &str = "
+    INSERT INTO seen_members (run_id, object_id, in_sync_group, in_rotation_group)
+    WITH RECURSIVE reached (object_id) AS (
+        SELECT CAST($2 AS TEXT)
+        UNION
+        SELECT edge.member_id FROM reached JOIN seen_edges edge
+            ON edge.run_id = $1 AND edge.group_id = reached.object_id
+    )
+    SELECT $1, object_id, 0, 1 FROM reached
+    WHERE object_id <> $2 AND NOT EXISTS (
+        SELECT 1 FROM seen_groups grp WHERE grp.run_id = $1 AND grp.object_id = reached.object_id
+    )
+    ON CONFLICT (run_id, object_id) DO UPDATE SET in_rotation_group = 1";
+
+const DIRECT_SYNC: &str = "
+    INSERT INTO seen_members (run_id, object_id, in_sync_group, in_rotation_group)
+    SELECT $1, edge.member_id, 1, 0 FROM seen_edges edge
+    WHERE edge.run_id = $1 AND edge.group_id = $2 AND NOT EXISTS (
+        SELECT 1 FROM seen_groups grp WHERE grp.run_id = $1 AND grp.object_id = edge.member_id
+    )
+    ON CONFLICT (run_id, object_id) DO UPDATE SET in_sync_group = 1";
+
+const DIRECT_ROTATION: &str = "
+    INSERT INTO seen_members (run_id, object_id, in_sync_group, in_rotation_group)
+    SELECT $1, edge.member_id, 0, 1 FROM seen_edges edge
+    WHERE edge.run_id = $1 AND edge.group_id = $2 AND NOT EXISTS (
+        SELECT 1 FROM seen_groups grp WHERE grp.run_id = $1 AND grp.object_id = edge.member_id
+    )
+    ON CONFLICT (run_id, object_id) DO UPDATE SET in_rotation_group = 1";
+
+/// Computes who is in the two groups.
+pub(super) async fn expand(
+    tx: &mut Transaction,
+    RunId(run): RunId,
+    roots: Roots,
+) -> Result<Expansion, Error> {
+    let (sync, rotation) = if roots.nested {
+        (NESTED_SYNC, NESTED_ROTATION)
+    } else {
+        (DIRECT_SYNC, DIRECT_ROTATION)
+    };
+    tx.execute("DELETE FROM seen_members WHERE run_id = $1", params![run])
+        .await?;
+    let mut root = async |sql: &'static str, group: Option<ObjectId>| match group {
+        Some(group) => tx.execute(sql, params![run, group.as_uuid()]).await,
+        None => Ok(0),
+    };
+    let sync_members = root(sync, roots.sync_group).await?;
+    let rotation_members = root(rotation, roots.rotation_group).await?;
+    tx.execute(
+        "UPDATE runs SET read_members = $2 WHERE run_id = $1",
+        params![run, codec::number(sync_members)],
+    )
+    .await?;
+    Ok(Expansion {
+        sync_members,
+        rotation_members,
+    })
+}
+
+/// Makes the staged groups and memberships the known ones, writing only what differs.
+pub(super) async fn adopt(
+    tx: &mut Transaction,
+    domain: &DomainId,
+    RunId(run): RunId,
+) -> Result<(), Error> {
+    for sql in [
+        "DELETE FROM known_edges WHERE domain_id = $1 AND NOT EXISTS (
+             SELECT 1 FROM seen_edges seen
+             WHERE seen.run_id = $2 AND seen.group_id = known_edges.group_id AND seen.member_id = known_edges.member_id)",
+        "INSERT INTO known_edges (domain_id, group_id, member_id)
+         SELECT $1, seen.group_id, seen.member_id FROM seen_edges seen
+         WHERE seen.run_id = $2 AND NOT EXISTS (
+             SELECT 1 FROM known_edges known
+             WHERE known.domain_id = $1 AND known.group_id = seen.group_id AND known.member_id = seen.member_id)",
+        "DELETE FROM known_groups WHERE domain_id = $1 AND NOT EXISTS (
+             SELECT 1 FROM seen_groups seen WHERE seen.run_id = $2 AND seen.object_id = known_groups.object_id)",
+        "INSERT INTO known_groups (domain_id, object_id, sid, name, dn)
+         SELECT $1, seen.object_id, seen.sid, seen.name, seen.dn FROM seen_groups seen
+         WHERE seen.run_id = $2 AND NOT EXISTS (
+             SELECT 1 FROM known_groups known
+             WHERE known.domain_id = $1 AND known.object_id = seen.object_id AND known.name = seen.name
+                   AND known.dn = seen.dn AND COALESCE(known.sid, '') = COALESCE(seen.sid, ''))
+         ON CONFLICT (domain_id, object_id) DO UPDATE SET sid = excluded.sid, name = excluded.name, dn = excluded.dn",
+    ] {
+        tx.execute(sql, params![domain.as_str(), run]).await?;
+    }
+    Ok(())
+}
+
+/// Forgets what the run has read.
+pub(super) async fn clear(tx: &mut Transaction, RunId(run): RunId) -> Result<(), Error> {
+    for sql in [
+        "DELETE FROM seen_accounts WHERE run_id = $1",
+        "DELETE FROM seen_groups WHERE run_id = $1",
+        "DELETE FROM seen_edges WHERE run_id = $1",
+        "DELETE FROM seen_flawed WHERE run_id = $1",
+        "DELETE FROM seen_members WHERE run_id = $1",
+        "UPDATE runs SET staged = 0 WHERE run_id = $1",
+    ] {
+        tx.execute(sql, params![run]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Which domains there are, and one worker for each.
+//!
+//! "Look again" is all that anybody tells it: config-service's events, a timer, a request. It then asks for every domain
+//! and gives each worker its settings; a worker that hears of new ones stops what it does, which is always safe.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use directory::DomainId;
+use runtime::{Ids, OnEnd, SharedClock, Shutdown, Tasks};
+use tokio::sync::{Notify, watch};
+use tonic::{Code, Status};
+use tracing::{info, warn};
+
+use crate::configured::Configured;
+use crate::peer::Peer;
+use crate::settings::Settings;
+use crate::source::Directory;
+use crate::store::{self, Store};
+
+/// Syncs of all domains of one kind.
+pub(crate) struct Supervisor<D> {
+    pub(crate) directory: D,
+    pub(crate) store: Store,
+    pub(crate) peer: Peer,
+    pub(crate) settings: Settings,
+    pub(crate) clock: SharedClock,
+    pub(crate) ids: Ids,
+    /// Names this process among those that share the database.
+    pub(crate) instance: String,
+    pub(crate) tasks: Tasks,
+    seats: Mutex<BTreeMap<DomainId, Arc<Seat>>>,
+    again: Notify,
+}
+
+/// A domain with a worker.
+pub(crate) struct Seat {
+    pub(crate) configured: watch::Sender<Configured>,
+    /// There may be something to do.
+    pub(crate) wake: Notify,
+}
+
+/// What a supervisor is made of.
+pub(crate) struct Parts<D> {
+    pub(crate) directory: D,
+    pub(crate) store: Store,
+    pub(crate) peer: Peer,
+    pub(crate) settings: Settings,
+    pub(crate) clock: SharedClock,
+    pub(crate) ids: Ids,
+    pub(crate) instance: String,
+    pub(crate) tasks: Tasks,
+}
+
+impl<D: Directory> Supervisor<D> {
+    pub(crate) fn new(parts: Parts<D>) -> Arc<Self> {
+        let Parts {
+            directory,
+            store,
+            peer,
+            settings,
+            clock,
+            ids,
+            instance,
+            tasks,
+        } = parts;
+        Arc::new(Self {
+            directory,
+            store,
+            peer,
+            settings,
+            clock,
+            ids,
+            instance,
+            tasks,
+            seats: Mutex::default(),
+            again: Notify::new(),
+        })
+    }
+
+    fn seats(&self) -> MutexGuard<'_, BTreeMap<DomainId, Arc<Seat>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The settings of a domain that has a worker.
+    pub(crate) fn seat(&self, domain: &DomainId) -> Option<Arc<Seat>> {
+        self.seats().get(domain).cloned()
+    }
+
+    /// There may be other domains, or other settings.
+    pub(crate) fn look_again(&self) {
+        self.again.notify_one();
+    }
+
+    /// Keeps the workers in step with config-service until shutdown.
+    pub(crate) async fn run(self: Arc<Self>, shutdown: Shutdown) {
+        let mut failures: u32 = 0;
+        loop {
+            failures = match self.reconcile().await {
+                Ok(()) => 0,
+                Err(error) => {
+                    warn!(%error, "the domains could not be learnt: {error}");
+                    failures.saturating_add(1)
+                }
+            };
+            self.tidy().await;
+            let wait = match failures {
+                0 => self.settings.refresh,
+                n => {
+                    let wait = self.settings.retry / 10 * (1 << n.min(8));
+                    self.ids.jitter(wait.min(self.settings.refresh), 0.2)
+                }
+            };
+            tokio::select! {
+                () = shutdown.signalled() => return,
+                () = self.again.notified() => {}
+                () = self.clock.sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn reconcile(self: &Arc<Self>) -> Result<(), ReconcileError> {
+        let domains = self.peer.domains().await.map_err(ReconcileError::Peer)?;
+        for id in self.store.domains().await? {
+            if !domains.iter().any(|domain| domain.id == id) {
+                // Purged: it claims nothing any more. What is known stays, in case config-service is the one that forgot.
+                self.store.forget(&id).await?;
+                if let Some(seat) = self.seats().get(&id) {
+                    seat.configured.send_if_modified(|configured| {
+                        !std::mem::replace(&mut configured.deleted, true)
+                    });
+                }
+            }
+        }
+        for domain in domains {
+            self.admit(domain).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a domain its worker, or the worker its settings.
+    async fn admit(self: &Arc<Self>, domain: Configured) -> Result<(), store::Error> {
+        self.store.meet(&domain.record()).await?;
+        self.peer.keep_only(&domain);
+        let mut seats = self.seats();
+        if let Some(seat) = seats.get(&domain.id) {
+            seat.configured.send_if_modified(|configured| {
+                let changed = *configured != domain;
+                *configured = domain;
+                changed
+            });
+            return Ok(());
+        }
+        let id = domain.id.clone();
+        let seat = Arc::new(Seat {
+            configured: watch::Sender::new(domain),
+            wake: Notify::new(),
+        });
+        seats.insert(id.clone(), Arc::clone(&seat));
+        drop(seats);
+        info!(domain = %id, "syncing domain `{id}`");
+        let shutdown = self.tasks.shutdown().clone();
+        let worker = Arc::clone(self).work(seat, shutdown);
+        self.tasks
+            .spawn(format!("sync of {id}"), OnEnd::Ignore, worker);
+        Ok(())
+    }
+
+    /// The domain as config-service has it this moment: a request may come before the event does.
+    pub(crate) async fn look_up(
+        self: &Arc<Self>,
+        domain: &DomainId,
+    ) -> Result<Option<Arc<Seat>>, LookUpError> {
+        match self.peer.domain(domain).await {
+            Ok(Some(configured)) => self.admit(configured).await?,
+            Ok(None) => return Ok(None),
+            // What is known of it will do.
+            Err(status) if self.seat(domain).is_some() && status.code() == Code::Unavailable => {}
+            Err(status) => return Err(LookUpError::Peer(status)),
+        }
+        Ok(self.seat(domain))
+    }
+
+    async fn tidy(&self) {
+        let old = self
+            .clock
+            .now()
+            .checked_sub(self.settings.keep_runs)
+            .unwrap_or_default();
+        if let Err(error) = self.store.clean(old).await {
+            warn!(%error, "old runs could not be cleared: {error}");
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReconcileError {
+    #[error("config-service did not list its domains")]
+    Peer(#[source] Status),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Why a domain could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookUpError {
+    #[error("config-service did not answer")]
+    Peer(#[source] Status),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
