@@ -157,3 +157,26 @@ fn states_lead_only_where_they_should() {
         assert_eq!(applies, expected, "{state}");
     }
 }
+
+#[test]
+fn a_plan_resumed_after_another_was_applied_tells_nothing_twice() {
+    let mut world = World::new(THREE);
+    let stale = world.queue(false);
+    for step in 0.. {
+        world.store.faults = Faults::before_step(step);
+        world.execute(stale).unwrap_err();
+        if world.store.state(stale) == Some(RunState::Applying) {
+            break;
+        }
+    }
+    world.store.faults = Faults::never();
+    world.sync().unwrap();
+    world.source.leave(sync_group(), ada());
+    world.sync().unwrap();
+    let (known, told) = (world.store.known.clone(), world.told());
+
+    assert_eq!(world.execute(stale).unwrap(), RunState::Applied);
+
+    assert_eq!(world.store.known, known);
+    assert_eq!(world.told(), told);
+}
