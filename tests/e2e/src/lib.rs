@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod hes;
+mod people;
+mod world;
+
+pub use hes::{Hes, Ran};
+pub use people::{People, Person};
+pub use world::{GROUP, ROTATION_GROUP, World, add_domain};
