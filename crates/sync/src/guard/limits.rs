@@ -84,7 +84,7 @@ pub enum ParseError {
     #[error("{key}={value} is more than 100 percent")]
     Percent { key: Key, value: u32 },
     #[error(
-        "{class}.min={min} is more than {class}.max={max}: raise the maximum or lower the minimum"
+        "{class}.least={min} is more than {class}.most={max}: lower the first or raise the second"
     )]
     Order {
         class: &'static str,
@@ -107,7 +107,7 @@ impl Class {
             Self::Removals => "removals",
             Self::Disables => "disables",
             Self::MembersLost => "members_lost",
-            Self::Cleared => "cleared",
+            Self::Cleared => "attribute_cleared",
             Self::Joins => "joins",
         }
     }
@@ -119,8 +119,8 @@ impl Part {
     fn name(self) -> &'static str {
         match self {
             Self::Percent => "percent",
-            Self::Min => "min",
-            Self::Max => "max",
+            Self::Min => "least",
+            Self::Max => "most",
         }
     }
 }

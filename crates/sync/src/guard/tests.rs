@@ -205,7 +205,7 @@ fn one_leaver_is_held_when_the_group_is_empty_missing_or_renamed_away() {
 #[test]
 fn settings_change_the_limits_they_name() {
     let limits = Limits::default()
-        .with(["removals.percent=10", "joins.min = 1", "joins.max=1"])
+        .with(["removals.percent=10", "joins.least = 1", "joins.most=1"])
         .unwrap();
 
     assert_eq!(limits.removals.allows(1_000), 100);
@@ -221,26 +221,26 @@ fn a_wrong_setting_is_refused_with_what_would_be_right() {
     };
 
     assert_eq!(
-        refusal(&["leavers.max=1"]),
-        "\"leavers.max\" is not a guard setting; they are removals.percent, removals.min, removals.max, \
-         disables.percent, disables.min, disables.max, members_lost.percent, members_lost.min, members_lost.max, \
-         cleared.percent, cleared.min, cleared.max, joins.percent, joins.min, joins.max"
+        refusal(&["leavers.most=1"]),
+        "\"leavers.most\" is not a guard setting; they are removals.percent, removals.least, removals.most, \
+         disables.percent, disables.least, disables.most, members_lost.percent, members_lost.least, members_lost.most, \
+         attribute_cleared.percent, attribute_cleared.least, attribute_cleared.most, joins.percent, joins.least, joins.most"
     );
     assert_eq!(
-        refusal(&["removals.max"]),
-        "\"removals.max\" is not KEY=VALUE, such as removals.percent=10"
+        refusal(&["removals.most"]),
+        "\"removals.most\" is not KEY=VALUE, such as removals.percent=10"
     );
     assert_eq!(
-        refusal(&["removals.max=-1"]),
-        "removals.max=\"-1\" is not a whole number"
+        refusal(&["removals.most=-1"]),
+        "removals.most=\"-1\" is not a whole number"
     );
     assert_eq!(
         refusal(&["removals.percent=101"]),
         "removals.percent=101 is more than 100 percent"
     );
     assert_eq!(
-        refusal(&["removals.max=2"]),
-        "removals.min=3 is more than removals.max=2: raise the maximum or lower the minimum"
+        refusal(&["removals.most=2"]),
+        "removals.least=3 is more than removals.most=2: lower the first or raise the second"
     );
 }
 
