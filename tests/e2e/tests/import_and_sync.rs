@@ -104,7 +104,6 @@ async fn renamed_moved_changed_disabled_removed_deleted_recreated_and_restored_e
 -> Result<()> {
     let world = World::new().await?;
     let samba = &world.samba;
-    samba.enable_recycle_bin().await?;
     let names = [
         "renamed",
         "moved",

@@ -45,7 +45,8 @@ fn base64_group(group: &[u8]) -> [u8; 4] {
     let bits = group
         .iter()
         .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
-    [18, 12, 6, 0].map(|shift| ALPHABET[bits >> shift & 63])
+    let digit = |shift: usize| ALPHABET.get(bits >> shift & 63).copied().unwrap_or_default();
+    [18, 12, 6, 0].map(digit)
 }
 
 /// Where a secret stands in `haystack`.
