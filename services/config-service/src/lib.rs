@@ -1,5 +1,173 @@
 #![doc = include_str!("../README.md")]
-#![expect(dead_code, reason = "the service that uses it follows")]
+
+mod announce;
 pub mod audit;
+mod connectors;
+mod consumer;
+mod domains;
+mod employees;
+mod facade;
+mod grpc;
+mod log;
 mod mask;
+mod page;
+mod store;
 mod validate;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::config::v1::audit_service_server::AuditServiceServer;
+use api::config::v1::credential_service_server::CredentialServiceServer;
+use api::config::v1::domain_service_server::DomainServiceServer;
+use api::config::v1::employee_service_server::EmployeeServiceServer;
+use api::connector::v1::sync_service_server::SyncServiceServer;
+use events::{Bus, Relay};
+use runtime::grpc::Routes;
+use runtime::{Ids, OnEnd, Readiness, Service, SharedClock};
+use sealing::Sealer;
+use serde::Deserialize;
+use storage::{Database, Migrations};
+
+pub use connectors::Connectors;
+
+use consumer::DirectoryEvents;
+use domains::Domains;
+use employees::{Employees, Watchers};
+use facade::Facade;
+use log::Log;
+use worker::{Bell, Worker};
+
+/// The name by which the other services know this one.
+pub const NAME: &str = "config-service";
+
+/// The schema of the service's database.
+pub const MIGRATIONS: Migrations = storage::migrations!["0001_init"];
+
+/// Every setting of this service with its default, commented.
+pub const DEFAULT_SETTINGS: &str = include_str!("../settings.default.toml");
+
+/// The section `[config_service]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    #[serde(deserialize_with = "runtime::settings::duration")]
+    pub housekeeping_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            housekeeping_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What the service stands on; whoever runs it decides what these are.
+#[derive(Clone)]
+pub struct Deps {
+    /// Opened with [`MIGRATIONS`].
+    pub db: Database,
+    pub bus: Arc<dyn Bus>,
+    pub clock: SharedClock,
+    pub ids: Ids,
+    /// Seals credentials.
+    pub sealer: Sealer,
+    pub connectors: Connectors,
+}
+
+impl fmt::Debug for Deps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deps")
+            .field("connectors", &self.connectors)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The service as a value; nothing runs yet.
+pub fn build(settings: Settings, deps: Deps) -> Service {
+    let Deps {
+        db,
+        bus,
+        clock,
+        ids,
+        sealer,
+        connectors,
+    } = deps;
+    let relay_clock = clock.clone();
+    let relay = Relay::new(
+        db.clone(),
+        bus.clone(),
+        Arc::new(move || relay_clock.now()),
+        NAME,
+        ids.uuid().to_string(),
+    );
+    let (bell, readiness) = (Bell::default(), Readiness::default());
+    let domains = Domains {
+        db: db.clone(),
+        ids: ids.clone(),
+        sealer,
+    };
+    let employees = Employees {
+        db: db.clone(),
+        ids,
+        watchers: Watchers::default(),
+        relay: relay.waker(),
+    };
+    let (desk, desk_work) = facade::desk();
+    let facade = Facade {
+        domains: domains.clone(),
+        connectors: connectors.clone(),
+        desk,
+    };
+    let worker = Worker {
+        domains: domains.clone(),
+        employees: employees.clone(),
+        connectors: connectors.clone(),
+        clock: clock.clone(),
+        bell: bell.clone(),
+        readiness: readiness.clone(),
+        interval: settings.housekeeping_interval,
+    };
+    let directory_events = DirectoryEvents {
+        bus,
+        employees: employees.clone(),
+        clock: clock.clone(),
+        worker: bell.clone(),
+    };
+    let routes = Routes::new()
+        .with(DomainServiceServer::new(grpc::DomainHandler {
+            domains: domains.clone(),
+            connectors,
+            clock: clock.clone(),
+            relay: relay.waker(),
+            worker: bell,
+        }))
+        .with(CredentialServiceServer::new(grpc::CredentialHandler {
+            domains,
+            clock: clock.clone(),
+        }))
+        .with(EmployeeServiceServer::new(grpc::EmployeeHandler {
+            employees,
+            clock: clock.clone(),
+        }))
+        .with(AuditServiceServer::new(grpc::AuditHandler(Log { db })))
+        .with(SyncServiceServer::new(grpc::SyncHandler { facade, clock }));
+    Service::new(NAME)
+        .routes(routes)
+        .readiness(readiness)
+        .task(
+            "outbox relay",
+            OnEnd::ShutDown,
+            async move |shutdown: runtime::Shutdown| {
+                relay.run(shutdown.token()).await;
+            },
+        )
+        .task("directory events", OnEnd::ShutDown, |shutdown| {
+            directory_events.run(shutdown)
+        })
+        .task("work", OnEnd::ShutDown, |shutdown| worker.run(shutdown))
+        .task("sync requests", OnEnd::ShutDown, desk_work)
+}

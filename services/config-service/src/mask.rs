@@ -49,7 +49,7 @@ where
         match set(&mut target, &patch, path) {
             Ok(()) => {}
             Err(Problem::Refused(problem)) => {
-                refused.add("update_mask", format!("`{path}` {problem}"))
+                refused.add("update_mask", format!("`{path}` {problem}"));
             }
             Err(Problem::Immutable(problem)) => immutable.add(path, problem),
         }
@@ -174,12 +174,12 @@ fn replace(
 }
 
 fn has_immutable(field: &FieldDescriptor) -> bool {
-    match field.kind() {
-        Kind::Message(message) => message
-            .fields()
-            .any(|inner| behaviors(&inner).contains(&IMMUTABLE)),
-        _ => false,
-    }
+    let Kind::Message(message) = field.kind() else {
+        return false;
+    };
+    message
+        .fields()
+        .any(|inner| behaviors(&inner).contains(&IMMUTABLE))
 }
 
 /// Messages of our own are changed field by field; well-known types such as durations are values.

@@ -45,6 +45,13 @@ impl Violations {
         }
     }
 
+    /// Takes over the complaints of another check.
+    pub(crate) fn extend(&mut self, result: Result<(), Vec<Violation>>) {
+        if let Err(more) = result {
+            self.0.extend(more);
+        }
+    }
+
     pub(crate) fn into_result(self) -> Result<(), Vec<Violation>> {
         if self.0.is_empty() {
             Ok(())

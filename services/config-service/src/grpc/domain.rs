@@ -1,0 +1,177 @@
+use api::config::v1::domain_service_server::DomainService;
+use api::config::v1::{
+    CreateDomainRequest, DeleteDomainRequest, Domain, GetDomainRequest,
+    GetPasswordlessSettingsRequest, ListDomainsRequest, ListDomainsResponse, PasswordlessSettings,
+    RemoveCredentialsRequest, SetCredentialsRequest, TestDomainRequest, TestDomainResponse,
+    UndeleteDomainRequest, UpdateDomainRequest, UpdatePasswordlessSettingsRequest,
+    set_credentials_request::Logon,
+};
+use futures::StreamExt as _;
+use runtime::auth::Role;
+use runtime::{Caller, SharedClock};
+use tonic::{Request, Response, Status};
+
+use super::{Answers, by, status};
+use crate::connectors::{Connectors, handed_on};
+use crate::domains::{By, DomainError, Domains, Secret, domain_id};
+
+pub(crate) struct DomainHandler {
+    pub(crate) domains: Domains,
+    pub(crate) connectors: Connectors,
+    pub(crate) clock: SharedClock,
+    /// Rings the relay after a change.
+    pub(crate) relay: events::Waker,
+    /// Rings the worker: a change may have asked for work.
+    pub(crate) worker: crate::worker::Bell,
+}
+
+impl DomainHandler {
+    /// The answer to a change.
+    fn changed<T>(&self, result: Result<T, DomainError>) -> Result<Response<T>, Status> {
+        let answer = result.map_err(status)?;
+        self.relay.wake();
+        self.worker.ring();
+        Ok(Response::new(answer))
+    }
+
+    async fn set(&self, by: &By, request: SetCredentialsRequest) -> Result<Domain, DomainError> {
+        // Taken first, so that it is wiped whatever else is wrong.
+        let (secret, skip) = match request.logon {
+            Some(Logon::Credentials(credentials)) => (Some(Secret::new(credentials)), false),
+            Some(Logon::SkipCredentials(skip)) => (None, skip),
+            None => (None, false),
+        };
+        let id = domain_id("name", &request.name)?;
+        match (secret, skip) {
+            (Some(secret), _) => self.domains.set_credentials(by, &id, secret).await,
+            (None, true) => self.domains.skip_credentials(by, &id).await,
+            (None, false) => Err(DomainError::invalid(
+                "credentials",
+                "are absent; give them, or skip them explicitly",
+            )),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl DomainService for DomainHandler {
+    async fn create_domain(
+        &self,
+        request: Request<CreateDomainRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let by = by(&request, &self.clock);
+        self.changed(self.domains.create(&by, request.into_inner()).await)
+    }
+
+    async fn get_domain(
+        &self,
+        request: Request<GetDomainRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let id = domain_id("name", &request.get_ref().name).map_err(status)?;
+        let domain = self.domains.get(&id).await.map_err(status)?;
+        Ok(Response::new(domain))
+    }
+
+    async fn list_domains(
+        &self,
+        request: Request<ListDomainsRequest>,
+    ) -> Result<Response<ListDomainsResponse>, Status> {
+        let answer = self.domains.list(request.get_ref()).await.map_err(status)?;
+        Ok(Response::new(answer))
+    }
+
+    async fn update_domain(
+        &self,
+        request: Request<UpdateDomainRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let by = by(&request, &self.clock);
+        self.changed(self.domains.update(&by, request.into_inner()).await)
+    }
+
+    async fn delete_domain(
+        &self,
+        request: Request<DeleteDomainRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let by = by(&request, &self.clock);
+        let DeleteDomainRequest { name, etag } = request.into_inner();
+        let id = domain_id("name", &name).map_err(status)?;
+        self.changed(self.domains.delete(&by, &id, &etag).await)
+    }
+
+    async fn undelete_domain(
+        &self,
+        request: Request<UndeleteDomainRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let by = by(&request, &self.clock);
+        let id = domain_id("name", &request.get_ref().name).map_err(status)?;
+        self.changed(self.domains.undelete(&by, &id).await)
+    }
+
+    async fn set_credentials(
+        &self,
+        request: Request<SetCredentialsRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let by = by(&request, &self.clock);
+        self.changed(self.set(&by, request.into_inner()).await)
+    }
+
+    async fn remove_credentials(
+        &self,
+        request: Request<RemoveCredentialsRequest>,
+    ) -> Result<Response<Domain>, Status> {
+        let by = by(&request, &self.clock);
+        let id = domain_id("name", &request.get_ref().name).map_err(status)?;
+        self.changed(self.domains.remove_credentials(&by, &id).await)
+    }
+
+    type TestDomainStream = Answers<TestDomainResponse>;
+
+    async fn test_domain(
+        &self,
+        request: Request<TestDomainRequest>,
+    ) -> Result<Response<Self::TestDomainStream>, Status> {
+        let by = by(&request, &self.clock);
+        let administrator = Caller::of(&request).has_role(Role::Administrator);
+        let test = self
+            .domains
+            .prepare_test(&by, request.into_inner(), administrator)
+            .await
+            .map_err(status)?;
+        let mut client = self.connectors.client(test.kind).map_err(status)?;
+        let answers = client
+            .test_connection(test.into_request())
+            .await
+            .map_err(handed_on)?;
+        let checks = answers.into_inner().map(|answer| match answer {
+            Ok(answer) => Ok(TestDomainResponse {
+                check: answer.check,
+            }),
+            Err(status) => Err(handed_on(status)),
+        });
+        Ok(Response::new(checks.boxed()))
+    }
+
+    async fn get_passwordless_settings(
+        &self,
+        request: Request<GetPasswordlessSettingsRequest>,
+    ) -> Result<Response<PasswordlessSettings>, Status> {
+        let settings = self
+            .domains
+            .passwordless(&request.get_ref().name)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(settings))
+    }
+
+    async fn update_passwordless_settings(
+        &self,
+        request: Request<UpdatePasswordlessSettingsRequest>,
+    ) -> Result<Response<PasswordlessSettings>, Status> {
+        let by = by(&request, &self.clock);
+        self.changed(
+            self.domains
+                .update_passwordless(&by, request.into_inner())
+                .await,
+        )
+    }
+}

@@ -1,0 +1,107 @@
+//! Reading the audit log, and finding out whether it is whole.
+
+use api::config::v1::{
+    AuditEvent, ListAuditEventsRequest, ListAuditEventsResponse, VerifyAuditLogResponse,
+};
+use api::convert::time;
+use storage::Database;
+
+use crate::audit::chain::Verifier;
+use crate::audit::{Entry, Hash};
+use crate::page::{Page, PageError};
+use crate::store::{self, StoreError};
+
+const BATCH: i64 = 1000;
+
+/// Why the log can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogError {
+    #[error(transparent)]
+    Page(#[from] PageError),
+    #[error("failed to read the audit log")]
+    Store(#[from] StoreError),
+}
+
+impl From<storage::Error> for LogError {
+    fn from(error: storage::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The audit log.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) db: Database,
+}
+
+impl Log {
+    pub(crate) async fn list(
+        &self,
+        request: &ListAuditEventsRequest,
+    ) -> Result<ListAuditEventsResponse, LogError> {
+        let query = ["audit", request.resource.as_str()];
+        let page = Page::asked(&query, request.page_size, &request.page_token)?;
+        let before = match page.after.as_str() {
+            "" => i64::MAX,
+            sequence => sequence.parse().map_err(|_| PageError::Token)?,
+        };
+        let mut reader = self.db.read().await?;
+        let events =
+            store::events_before(&mut reader, before, &request.resource, page.limit()).await?;
+        let (events, next_page_token) = page.cut(events, |(entry, _)| entry.sequence.to_string());
+        Ok(ListAuditEventsResponse {
+            audit_events: events.into_iter().map(message).collect(),
+            next_page_token,
+        })
+    }
+
+    /// Recomputes the chain from its start, on one snapshot of the log.
+    pub(crate) async fn verify(&self) -> Result<VerifyAuditLogResponse, LogError> {
+        let mut reader = self.db.read().await?;
+        let mut verifier = Verifier::default();
+        loop {
+            let events = store::events_after(&mut reader, verifier.checked(), BATCH).await?;
+            let last = events.is_empty();
+            for event in events {
+                match event {
+                    Ok((entry, hash)) => drop(verifier.check(&entry, &hash)),
+                    // Damage is the answer, not a failure to answer.
+                    Err(StoreError::Corrupt { .. }) => verifier.unreadable(),
+                    Err(error @ StoreError::Database(_)) => return Err(error.into()),
+                }
+            }
+            if last || verifier.broken().is_some() {
+                break;
+            }
+        }
+        let (sequence, head) = store::head(&mut reader).await?;
+        verifier.check_head(sequence, &head);
+        Ok(VerifyAuditLogResponse {
+            intact: verifier.broken().is_none(),
+            events: verifier.checked(),
+            broken_sequence: verifier.broken().unwrap_or_default(),
+            head_hash: verifier.head().0.to_vec(),
+        })
+    }
+
+    /// The next part of an export, behind `sequence`.
+    pub(crate) async fn part(&self, sequence: i64) -> Result<Vec<AuditEvent>, LogError> {
+        let mut reader = self.db.read().await?;
+        let events = store::events_after(&mut reader, sequence, BATCH).await?;
+        let events = events.into_iter().collect::<store::Result<Vec<_>>>()?;
+        Ok(events.into_iter().map(message).collect())
+    }
+}
+
+fn message((entry, hash): (Entry, Hash)) -> AuditEvent {
+    AuditEvent {
+        sequence: entry.sequence,
+        time: Some(time::to_proto(entry.time)),
+        actor: entry.actor,
+        action: entry.action,
+        resource: entry.resource,
+        outcome: entry.outcome.number(),
+        details: entry.details.into_iter().collect(),
+        hash: hash.0.to_vec(),
+    }
+}
