@@ -78,6 +78,8 @@ reasons! {
 
     /// The domain's record is deleted.
     DomainDeleted = "DOMAIN_DELETED" => FailedPrecondition,
+    /// The domain's record isn't deleted, so it can't be undeleted.
+    DomainNotDeleted = "DOMAIN_NOT_DELETED" => FailedPrecondition,
     /// The domain's sync or rotation is switched off.
     DomainDisabled = "DOMAIN_DISABLED" => FailedPrecondition,
     /// The domain is of a kind for which this makes no sense.
@@ -125,6 +127,9 @@ reasons! {
     LinkConflict = "LINK_CONFLICT" => FailedPrecondition,
     /// The proposal has been decided already.
     ProposalDecided = "PROPOSAL_DECIDED" => FailedPrecondition,
+
+    /// Changes came faster than the watch was read, and some were missed: take a snapshot and watch again.
+    WatchLagged = "WATCH_LAGGED" => OutOfRange,
 
     // What the service stands on.
 
