@@ -11,7 +11,7 @@ use crate::poll_until;
 
 /// Waits for its standard input to end, which it does however this process dies, then kills the group `$0` and removes
 /// the folder `$1`.
-const WATCHDOG: &str = r#"read _; kill -9 -- "-$0"; [ -z "$1" ] || rm -rf -- "$1""#;
+const WATCHDOG: &str = r#"read _; kill -s KILL -- "-$0"; [ -z "$1" ] || rm -rf -- "$1""#;
 
 /// A child in a process group of its own. Dropping it kills the group; so does a watchdog when this process is killed.
 #[derive(Debug)]

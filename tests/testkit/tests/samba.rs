@@ -1,8 +1,10 @@
 //! The domain controllers are real, verify, and do as told.
+#![expect(clippy::unwrap_used, reason = "what tests share fails the test")]
 
 use std::time::Duration;
 
 use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry};
+use rustls_pki_types::pem::PemObject as _;
 use testkit::poll_until;
 use testkit::samba::{BulkUsers, Certificate, NewUser, Options, Samba};
 
@@ -21,7 +23,8 @@ async fn connect(samba: &Samba) -> ldap3::result::Result<ldap3::Ldap> {
         .set_conn_timeout(Duration::from_secs(5))
         .set_config(std::sync::Arc::new(config));
     let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &samba.ldaps_url()).await?;
-    ldap3::drive!(connection);
+    #[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
+    tokio::spawn(connection.drive());
     let service = samba.service();
     ldap.simple_bind(&service.upn, &service.password)
         .await?
@@ -43,8 +46,6 @@ async fn search(samba: &Samba, filter: &str, attribute: &str) -> Vec<SearchEntry
         .map(SearchEntry::construct)
         .collect()
 }
-
-use rustls_pki_types::pem::PemObject as _;
 
 #[tokio::test]
 async fn a_certificate_verifies_unless_asked_not_to() {
@@ -88,7 +89,7 @@ async fn people_are_created_changed_deleted_and_restored() {
         .await
         .unwrap();
     assert_eq!((renamed.guid, moved.guid), (ada.guid, ada.guid));
-    assert_eq!(samba.members(&group.dn).await.unwrap(), [moved.dn.clone()]);
+    assert_eq!(samba.members(&group.dn).await.unwrap(), [moved.dn]);
 
     samba.disable("ada").await.unwrap();
     assert_eq!(
@@ -117,15 +118,6 @@ async fn people_are_created_changed_deleted_and_restored() {
     let restored = samba.restore(ada.guid, None).await.unwrap();
     assert_eq!((restored.guid, restored.name.as_str()), (ada.guid, "ada"));
     assert!(samba.get("ada", "mail").await.unwrap().is_empty());
-
-    samba.enable_recycle_bin().await.unwrap();
-    samba.set("ada", "mail", &["ada@corp.test"]).await.unwrap();
-    samba.add_members(&group.dn, &["ada"]).await.unwrap();
-    samba.delete("ada").await.unwrap();
-    let restored = samba.restore(ada.guid, Some(&ou.dn)).await.unwrap();
-    assert_eq!(restored.guid, ada.guid);
-    assert_eq!(samba.get("ada", "mail").await.unwrap(), ["ada@corp.test"]);
-    assert_eq!(samba.members(&group.dn).await.unwrap(), [restored.dn]);
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ enum Stop {
     Reset,
     /// A cut closes it in an orderly way.
     Finish,
+    /// A cut lets it hang.
+    Hang,
 }
 
 pub(super) async fn connection(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) {
@@ -47,11 +49,16 @@ pub(super) async fn connection(mut client: TcpStream, mut server: TcpStream, sha
                 stop = upward => stop,
                 _ = closed.recv() => Stop::Reset,
             },
-            (stop @ (Stop::Reset | Stop::Finish), _) => stop,
+            (stop @ (Stop::Reset | Stop::Finish | Stop::Hang), _) => stop,
         }
     };
     match stop {
         Stop::Reset => {
+            reset(&client);
+            reset(&server);
+        }
+        Stop::Hang => {
+            let _ = closed.recv().await;
             reset(&client);
             reset(&server);
         }
@@ -104,7 +111,7 @@ async fn pump(
             match cut.end {
                 End::Reset => return Stop::Reset,
                 End::Close => return Stop::Finish,
-                End::Hang => std::future::pending().await,
+                End::Hang => return Stop::Hang,
             }
         }
     }

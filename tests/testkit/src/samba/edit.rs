@@ -201,16 +201,12 @@ impl Samba {
         self.done("delete", json!({"which": which})).await
     }
 
-    /// Brings a deleted object back where it was, or below the DN `parent`. Without the recycle bin, it comes back with
-    /// little more than its GUID, SID and logon name.
+    /// Brings a deleted object back where it was, or below the DN `parent`, with little more than its GUID, SID and logon
+    /// name. What Windows' recycle bin keeps beyond that, attributes and memberships, set again: Samba (4.17) doesn't
+    /// restore anything while its own recycle bin is on.
     pub async fn restore(&self, guid: Uuid, parent: Option<&str>) -> Result<Entry> {
         self.entry_of("restore", json!({"guid": guid, "parent": parent}))
             .await
-    }
-
-    /// Turns the recycle bin on, for good.
-    pub async fn enable_recycle_bin(&self) -> Result<()> {
-        self.done("enable_recycle_bin", json!({})).await
     }
 
     // --- rights

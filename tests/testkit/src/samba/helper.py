@@ -22,7 +22,6 @@ from samba.samdb import SamDB
 SHOW_DELETED = "show_deleted:1"
 RESET_PASSWORD = "00299570-246d-11d0-a768-00aa006e0529"
 GET_CHANGES = "1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"
-RECYCLE_BIN = "766ddcd8-acd0-445e-f3b9-a7f9b6744f2a"
 NORMAL, DISABLED, NEVER_EXPIRES = 0x200, 0x2, 0x10000
 GROUP_SCOPES = {"global": 0x2, "domain_local": 0x4, "universal": 0x8}
 SECURITY_GROUP = -0x80000000
@@ -271,7 +270,7 @@ def delete(which):
 
 
 def restore(guid, parent=None):
-    """Reanimates a deleted object under its last parent, or another; with the recycle bin on, with all its values."""
+    """Reanimates a deleted object under its last parent, or another."""
     where = "<GUID=%s>" % uuid.UUID(guid)
     found = sam.search(where, ldb.SCOPE_BASE, attrs=["lastKnownParent", "msDS-LastKnownRDN", "name", "isDeleted"],
                        controls=[SHOW_DELETED])[0]
@@ -284,13 +283,6 @@ def restore(guid, parent=None):
     message["distinguishedName"] = ldb.MessageElement([str(new)], ldb.FLAG_MOD_REPLACE, "distinguishedName")
     sam.modify(message, [SHOW_DELETED])
     return described(find(guid))
-
-
-def enable_recycle_bin():
-    message = ldb.Message(ldb.Dn(sam, ""))
-    value = "CN=Partitions,%s:%s" % (sam.get_config_basedn(), RECYCLE_BIN)
-    message["enableOptionalFeature"] = ldb.MessageElement(value, ldb.FLAG_MOD_ADD, "enableOptionalFeature")
-    sam.modify(message)
 
 
 def attribute_guid(attribute):

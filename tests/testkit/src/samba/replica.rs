@@ -25,30 +25,24 @@ impl Samba {
         let empty = dir.path().join("empty.conf");
         std::fs::write(&empty, "")?;
         let administrator = self.administrator();
-        let mut join = template::samba_tool(&empty);
-        join.args([
-            "domain",
-            "join",
-            self.dns_domain(),
-            "DC",
-            "--dns-backend=NONE",
-        ])
-        .arg(format!("--server={}", self.ip()))
-        .arg(format!(
-            "--user={}\\{}%{}",
-            self.netbios(),
-            administrator.name,
-            administrator.password
-        ))
-        .arg("--targetdir")
-        .arg(dir.path())
-        .arg(format!("--option=interfaces={}/8", address.ip()))
-        .arg("--option=bind interfaces only=yes")
-        .arg(format!(
-            "--option=netbios name={}",
-            options.host.to_uppercase()
-        ))
-        .arg("--option=ldb:nosync=true");
+        let mut join = template::samba_tool(["domain", "join"], &empty);
+        join.args([self.dns_domain(), "DC", "--dns-backend=NONE"])
+            .arg(format!("--server={}", self.ip()))
+            .arg(format!(
+                "--user={}\\{}%{}",
+                self.netbios(),
+                administrator.name,
+                administrator.password
+            ))
+            .arg("--targetdir")
+            .arg(dir.path())
+            .arg(format!("--option=interfaces={}/8", address.ip()))
+            .arg("--option=bind interfaces only=yes")
+            .arg(format!(
+                "--option=netbios name={}",
+                options.host.to_uppercase()
+            ))
+            .arg("--option=ldb:nosync=true");
         tokio::time::timeout(JOIN_DEADLINE, template::run(&mut join))
             .await
             .context("joining a second domain controller took too long")?

@@ -90,13 +90,8 @@ async fn provision(templates: &Path, template: &Path, options: &Options) -> Resu
     let ip = Ipv4Addr::LOCALHOST;
     let empty = work.path().join("empty.conf");
     std::fs::write(&empty, "")?;
-    run(samba_tool(&empty)
-        .args([
-            "domain",
-            "provision",
-            "--server-role=dc",
-            "--dns-backend=NONE",
-        ])
+    run(samba_tool(["domain", "provision"], &empty)
+        .args(["--server-role=dc", "--dns-backend=NONE"])
         .args(["--host-name", &options.host, "--host-ip", &ip.to_string()])
         .args(["--realm", &options.dns_domain.to_uppercase()])
         .args(["--domain", &options.netbios])
@@ -162,10 +157,13 @@ pub(crate) fn copy(from: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn samba_tool(smb_conf: &Path) -> Command {
+pub(crate) fn samba_tool(subcommand: [&str; 2], smb_conf: &Path) -> Command {
     let mut command = Command::new("samba-tool");
-    command.stdin(Stdio::null()).env("PYTHONUNBUFFERED", "1");
-    command.arg("--configfile").arg(smb_conf);
+    command
+        .args(subcommand)
+        .arg("--configfile")
+        .arg(smb_conf)
+        .stdin(Stdio::null());
     command
 }
 
