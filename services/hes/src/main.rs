@@ -1,1 +1,18 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod cli;
+mod confirm;
+mod failure;
+mod input;
+mod output;
+mod progress;
+mod remote;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse())
+}

@@ -1,0 +1,167 @@
+//! The command line: noun, verb. What scripts rely on stands here: names, flags, exit codes.
+
+mod audit;
+mod domain;
+mod employee;
+mod status;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use runtime::{Clock, SystemClock};
+use url::Url;
+
+use crate::{
+    failure::Failure,
+    output::{Format, Output, Screen, note},
+    remote::Remote,
+    up,
+};
+
+const EXAMPLES: &str = "\
+Start here:
+  hes up --data-dir ./data          run everything; prints how to reach it
+  hes status                        is it well?
+  hes domain add ad --help          connect an Active Directory domain
+  hes domain test ID                every step graded, and what to do where it fails
+  hes sync run ID --dry-run         what a sync would do
+  hes sync run ID --wait            import
+
+Exit codes:
+  0  done, or nothing to do
+  1  failed
+  2  the command line is wrong
+  3  a plan is held for a person to decide (hes sync show, approve, reject)";
+
+/// Imports people from directories such as Active Directory as employees, and keeps them right
+#[derive(Debug, Parser)]
+#[command(name = "hes", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+/// What every command understands, before or after its own flags.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Form of the result; JSON is the proto3 JSON mapping, and a list is an array
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Format,
+    /// Where the API is
+    #[arg(long, global = true, value_name = "URL", env = "HES_API", default_value = DEFAULT_API, value_parser = api_url)]
+    pub(crate) api: Url,
+    /// File of the bearer token; with `hes up` that is DIR/admin.token
+    #[arg(long, global = true, value_name = "FILE", env = "HES_API_TOKEN_FILE", value_parser = path)]
+    api_token_file: Option<PathBuf>,
+    /// Certificates of the authority to trust, PEM; with `hes up` that is DIR/ca.pem [default: the public ones]
+    #[arg(long, global = true, value_name = "FILE", env = "HES_API_CA_FILE", value_parser = path)]
+    api_ca_file: Option<PathBuf>,
+}
+
+const DEFAULT_API: &str = "https://127.0.0.1:7443";
+
+/// A variable that is set to nothing is as good as unset.
+fn api_url(text: &str) -> Result<Url, url::ParseError> {
+    if text.is_empty() { DEFAULT_API } else { text }.parse()
+}
+
+/// Empty, for the same reason, is no file.
+fn path(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(text.into())
+}
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// Run all services in this process, until SIGTERM or Ctrl-C
+    Up(Box<up::Up>),
+    /// Show whether the services are well, and how each domain's sync stands
+    Status(status::Status),
+    /// Domains: the directories people are imported from
+    #[command(subcommand)]
+    Domain(domain::Verb),
+    /// Syncs: start them, watch them, decide the plans that are held
+    #[command(subcommand)]
+    Sync(sync::Verb),
+    /// Employees: the people imported, and the links between their accounts
+    #[command(subcommand)]
+    Employee(employee::Verb),
+    /// The audit log: who did what, when
+    #[command(subcommand)]
+    Audit(audit::Verb),
+}
+
+impl Globals {
+    pub(crate) fn token_file(&self) -> Option<&Path> {
+        self.api_token_file
+            .as_deref()
+            .filter(|path| !path.as_os_str().is_empty())
+    }
+
+    pub(crate) fn ca_file(&self) -> Option<&Path> {
+        self.api_ca_file
+            .as_deref()
+            .filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+/// What a command works with.
+pub(crate) struct Context {
+    pub(crate) remote: Remote,
+    pub(crate) output: Output,
+}
+
+/// Runs one command to its exit code.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let screen = Screen::of_this_process(SystemClock.now());
+    match execute(cli, &screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            note(&failure.render(&screen.for_stderr()));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn execute(cli: Cli, screen: &Screen) -> Result<(), Failure> {
+    let Cli { globals, noun } = cli;
+    // One command waits for one answer at a time; services need every core.
+    let mut threads = if matches!(noun, Noun::Up(_)) {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = threads
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("could not start").caused_by(&error))?;
+    runtime.block_on(noun.run(&globals, screen))
+}
+
+impl Noun {
+    async fn run(self, globals: &Globals, screen: &Screen) -> Result<(), Failure> {
+        let context = || -> Result<Context, Failure> {
+            Ok(Context {
+                remote: Remote::new(globals)?,
+                output: Output::new(globals.output, screen.clone()),
+            })
+        };
+        match self {
+            Self::Up(up) => up::run(*up).await,
+            Self::Status(status) => status.run(&context()?).await,
+            Self::Domain(verb) => verb.run(&context()?).await,
+            Self::Sync(verb) => verb.run(&context()?).await,
+            Self::Employee(verb) => verb.run(&context()?).await,
+            Self::Audit(verb) => verb.run(&context()?).await,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! `hes status`: is it well?
+
+use std::collections::BTreeMap;
+
+use api::{
+    config::v1::{CredentialState, CredentialStatus, Domain},
+    connector::v1::{GetSyncStateRequest, SyncRunState, SyncState},
+};
+use clap::Args;
+use serde_json::{Value, json};
+use tonic::{Code, Status as GrpcStatus};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+
+use super::{Context, domain, sync::view as runs};
+use crate::{
+    failure::Failure,
+    output::{Cell, Record, Screen, Table, Tone, ago, from_now, last_part, value},
+};
+
+/// `-o json`: an object of `api` (its address), `services` (name, status) and `domains` (`domain`, `syncState`).
+///
+/// Exit code 0 when the API answers, whatever it says; 1 when it can't be reached or refuses.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Status {}
+
+/// How one domain stands.
+struct Standing {
+    domain: Domain,
+    /// What the connector says, or why it doesn't.
+    sync: Result<SyncState, GrpcStatus>,
+}
+
+impl Status {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let services = services(context).await?;
+        let mut standings = Vec::new();
+        for domain in domain::all(context, false).await? {
+            let request = GetSyncStateRequest {
+                domain: domain.name.clone(),
+            };
+            let answer = context.remote.syncs().get_sync_state(request).await;
+            standings.push(Standing {
+                domain,
+                sync: answer.map(tonic::Response::into_inner),
+            });
+        }
+        let value = as_value(&context.remote.url, &services, &standings)?;
+        context.output.value(&value, |screen| {
+            render(&context.remote.url, &services, &standings, screen)
+        })
+    }
+}
+
+/// Health of those of the suite's services that are served there.
+async fn services(context: &Context) -> Result<BTreeMap<String, ServingStatus>, Failure> {
+    let mut services = BTreeMap::new();
+    for service in api::descriptor_pool().services() {
+        let name = service.full_name().to_owned();
+        let request = HealthCheckRequest {
+            service: name.clone(),
+        };
+        match context.remote.health().check(request).await {
+            Ok(answer) => drop(services.insert(name, answer.into_inner().status())),
+            Err(status) if status.code() == Code::NotFound => {}
+            Err(status) => {
+                let tried = format!("could not ask {} for its health", context.remote.url);
+                return Err(Failure::call(tried, &status));
+            }
+        }
+    }
+    Ok(services)
+}
+
+fn as_value(
+    url: &str,
+    services: &BTreeMap<String, ServingStatus>,
+    standings: &[Standing],
+) -> Result<Value, Failure> {
+    let services: Vec<Value> = services
+        .iter()
+        .map(|(name, status)| json!({ "name": name, "status": status.as_str_name() }))
+        .collect();
+    let mut domains = Vec::new();
+    for standing in standings {
+        let domain = value(&standing.domain)?;
+        domains.push(match &standing.sync {
+            Ok(state) => json!({ "domain": domain, "syncState": value(state)? }),
+            Err(status) => json!({ "domain": domain, "error": status.message() }),
+        });
+    }
+    Ok(json!({ "api": url, "services": services, "domains": domains }))
+}
+
+fn render(
+    url: &str,
+    services: &BTreeMap<String, ServingStatus>,
+    standings: &[Standing],
+    screen: &Screen,
+) -> String {
+    let mut health = Record::default();
+    health.line("api", url);
+    for (name, status) in services {
+        let cell = match status {
+            ServingStatus::Serving => Cell::toned("serving", Tone::Good),
+            ServingStatus::NotServing => Cell::toned("not serving", Tone::Bad),
+            ServingStatus::Unknown | ServingStatus::ServiceUnknown => {
+                Cell::toned("unknown", Tone::Warning)
+            }
+        };
+        health.line(last_dotted(name), cell);
+    }
+    let table = if standings.is_empty() {
+        "no domains yet; add one: hes domain add ad --help".to_owned()
+    } else {
+        domains(standings, screen)
+    };
+    let hints = hints(standings);
+    let hints = if hints.is_empty() {
+        String::new()
+    } else {
+        format!("\n\n{}", hints.join("\n"))
+    };
+    format!("{}\n\n{table}{hints}", health.render(screen))
+}
+
+fn domains(standings: &[Standing], screen: &Screen) -> String {
+    let mut table = Table::new([
+        "DOMAIN",
+        "CREDENTIALS",
+        "MEMBERS",
+        "LAST SYNC",
+        "LAST SUCCESS",
+        "NEXT",
+        "NOTE",
+    ]);
+    for Standing { domain, sync } in standings {
+        let id = last_part(&domain.name);
+        let credentials = domain::view::credentials(domain);
+        match sync {
+            Ok(state) => table.row([
+                id.into(),
+                credentials,
+                state.members.to_string().into(),
+                state
+                    .last_run
+                    .as_ref()
+                    .map_or_else(|| "never".into(), runs::state_cell),
+                ago(
+                    screen.now,
+                    state
+                        .last_success
+                        .as_ref()
+                        .and_then(|run| run.end_time.as_ref()),
+                )
+                .into(),
+                from_now(screen.now, state.next_run_time.as_ref()).into(),
+                remark(state),
+            ]),
+            Err(status) => table.row([
+                id.into(),
+                credentials,
+                "".into(),
+                Cell::toned("unknown", Tone::Bad),
+                "".into(),
+                "".into(),
+                Cell::toned(status.message(), Tone::Bad),
+            ]),
+        }
+    }
+    table.render(screen)
+}
+
+fn remark(state: &SyncState) -> Cell {
+    let failure = state
+        .last_run
+        .as_ref()
+        .filter(|run| run.state() == SyncRunState::Failed)
+        .and_then(|run| run.failure.as_ref());
+    match (failure, state.paused_reason.as_str()) {
+        (Some(failure), _) => {
+            let times = match state.consecutive_failures {
+                0 | 1 => String::new(),
+                n => format!("failed {n} times: "),
+            };
+            Cell::toned(format!("{times}{}", failure.message), Tone::Bad)
+        }
+        (None, "") => Cell::from(""),
+        (None, reason) => Cell::toned(reason, Tone::Warning),
+    }
+}
+
+/// What a person should do now.
+fn hints(standings: &[Standing]) -> Vec<String> {
+    let mut hints = Vec::new();
+    for Standing { domain, sync } in standings {
+        let id = last_part(&domain.name);
+        let credentials = domain
+            .credential_status
+            .as_ref()
+            .map(CredentialStatus::state);
+        if let Some(CredentialState::Skipped | CredentialState::Removed) = credentials {
+            hints.push(format!(
+                "{id}: no credentials; to sync it: hes domain set-credentials {id} --help"
+            ));
+        }
+        let Some(run) = sync.as_ref().ok().and_then(|state| state.last_run.as_ref()) else {
+            continue;
+        };
+        match run.state() {
+            SyncRunState::Held => hints.push(format!(
+                "{id}: a plan is held; see and decide it: hes sync show {}",
+                runs::id(run)
+            )),
+            SyncRunState::Failed => hints.push(format!(
+                "{id}: find out where it fails: hes domain test {id}"
+            )),
+            SyncRunState::Unspecified
+            | SyncRunState::Queued
+            | SyncRunState::Reading
+            | SyncRunState::Planning
+            | SyncRunState::Approved
+            | SyncRunState::Applying
+            | SyncRunState::Applied
+            | SyncRunState::Unchanged
+            | SyncRunState::Planned
+            | SyncRunState::Rejected
+            | SyncRunState::Expired
+            | SyncRunState::Superseded => {}
+        }
+    }
+    hints
+}
+
+/// `DomainService` of `hes.config.v1.DomainService`.
+fn last_dotted(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}

@@ -1,0 +1,140 @@
+//! What the API refused, from its status: the message, each bad field, the reason, and what to do next.
+
+use std::error::Error;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::Failure;
+
+impl Failure {
+    /// The API did not do what was asked.
+    pub(crate) fn call(tried: impl Into<String>, status: &Status) -> Self {
+        let details = status.get_error_details();
+        let mut failure = Self::new(tried).because(message(status));
+        failure.why.extend(violations(&details));
+        failure.why.extend(causes(status));
+        let reason = details.error_info().map(|info| info.reason.clone());
+        if let Some(reason) = reason.as_deref().filter(|reason| !reason.is_empty()) {
+            failure = failure.because(format!("({}, {reason})", code(status.code())));
+        }
+        match remedy(&details).or_else(|| advice(status, failure.why.join("\n").as_str())) {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+}
+
+fn message(status: &Status) -> String {
+    if status.message().is_empty() {
+        format!("the API answered {}", code(status.code()))
+    } else {
+        status.message().to_owned()
+    }
+}
+
+/// The bad fields, `field: what is wrong with it`.
+fn violations(details: &ErrorDetails) -> Vec<String> {
+    let fields = details.bad_request().into_iter().flat_map(|bad| {
+        bad.field_violations
+            .iter()
+            .map(|violation| format!("- {}: {}", violation.field, violation.description))
+    });
+    let preconditions = details
+        .precondition_failure()
+        .into_iter()
+        .flat_map(|failed| {
+            failed
+                .violations
+                .iter()
+                .map(|violation| format!("- {}: {}", violation.subject, violation.description))
+        });
+    fields.chain(preconditions).collect()
+}
+
+/// Errors of this side, such as a certificate that is not trusted.
+fn causes(status: &Status) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = Error::source(status);
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes
+}
+
+/// What the server itself says to do.
+fn remedy(details: &ErrorDetails) -> Option<String> {
+    let info = details.error_info()?;
+    info.metadata
+        .get("remedy")
+        .filter(|text| !text.is_empty())
+        .cloned()
+}
+
+fn advice(status: &Status, why: &str) -> Option<String> {
+    let why = why.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    let advice = match status.code() {
+        Code::Unavailable
+            if says(&[
+                "unknownissuer",
+                "unknown issuer",
+                "selfsigned",
+                "self-signed",
+            ]) =>
+        {
+            "the API's certificate is not trusted: give its authority by --api-ca-file (with `hes up`: DIR/ca.pem)"
+        }
+        Code::Unavailable if says(&["notvalidforname", "not valid for name"]) => {
+            "the API's certificate has another name: use that name in --api, or `hes up --listen` with this one"
+        }
+        Code::Unavailable if says(&["expired"]) => {
+            "the API's certificate has expired: renew it (`hes up` renews its own when it starts)"
+        }
+        Code::Unavailable if says(&["connect", "transport", "dns", "refused"]) => {
+            "check that it is running (`hes up`) and that --api or HES_API is its address"
+        }
+        Code::Unauthenticated => {
+            "give the token by --api-token-file or HES_API_TOKEN_FILE (with `hes up`: DIR/admin.token)"
+        }
+        Code::PermissionDenied => "use a token of a role that may do this",
+        Code::Aborted => "it was changed meanwhile: read it again, then repeat the change",
+        Code::DeadlineExceeded => "try again; `hes status` tells which part is slow or away",
+        Code::Unavailable => "try again; `hes status` tells which part is away",
+        Code::Unimplemented => "this version of the server can't do that yet",
+        Code::Internal | Code::DataLoss | Code::Unknown => "the server's log says more",
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::OutOfRange => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// The code as gRPC spells it.
+fn code(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

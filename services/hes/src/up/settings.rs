@@ -1,0 +1,45 @@
+//! What `hes up` can be told: defaults < file < `HES__SECTION__KEY` < flags.
+
+use std::path::PathBuf;
+
+use runtime::{grpc, service, settings, telemetry};
+use serde::Deserialize;
+
+/// Every setting with its default and why one would change it.
+const DEFAULTS: &str = include_str!("../../settings.default.toml");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) up: Own,
+    pub(super) grpc: grpc::Settings,
+    pub(super) telemetry: telemetry::Settings,
+    pub(super) lifecycle: service::Settings,
+}
+
+/// What is `hes up`'s own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Own {
+    pub(super) names: Vec<String>,
+    #[serde(deserialize_with = "settings::optional")]
+    pub(super) kek_file: Option<PathBuf>,
+}
+
+/// The compiled-in layer.
+pub(super) fn defaults() -> settings::Layers {
+    settings::Layers::new(&[settings::DEFAULTS, DEFAULTS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete_and_valid() {
+        let settings: Settings = settings::load(&defaults()).unwrap();
+
+        assert_eq!(settings.grpc, grpc::Settings::default());
+        assert_eq!(settings.up.kek_file, None);
+    }
+}
