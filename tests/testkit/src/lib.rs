@@ -8,5 +8,6 @@ mod process;
 pub mod programs;
 pub mod samba;
 
+pub use place::temp_dir;
 pub use poll::poll_until;
 pub use samba::Samba;

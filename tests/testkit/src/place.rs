@@ -1,8 +1,10 @@
 //! Where things lie: the target directory of the running test, and folders that live as long as one test.
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 /// `target/<profile>` of the running test executable, which lies in its `deps` folder.
@@ -20,10 +22,57 @@ pub(crate) fn cache_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("hes-testkit"))
 }
 
-/// A folder in the system's temp folder, whose path is short: Samba's Unix sockets in it have names of at most 107 bytes.
-pub(crate) fn temp_dir(purpose: &str) -> Result<TempDir> {
+/// Waits for its standard input to end, which it does however this process ends, then removes the folder `$0`, in which
+/// servers that are just being killed may still write.
+const JANITOR: &str = r#"read _; n=0
+until rm -rf -- "$0" 2>/dev/null || [ $n -ge 100 ]; do n=$((n + 1)); sleep 0.1; done"#;
+
+/// The folder of all temporary folders of this process, and the process that removes it.
+struct Root {
+    dir: PathBuf,
+    _janitor: Child,
+}
+
+static ROOT: Mutex<Option<Root>> = Mutex::new(None);
+
+/// A folder that is removed when dropped, or else when this process ends, even killed.
+///
+/// It lies in the system's temp folder because paths there are short: Samba's Unix sockets have names of at most 107
+/// bytes.
+pub fn temp_dir(purpose: &str) -> Result<TempDir> {
+    let mut root = ROOT
+        .lock()
+        .map_err(|_| anyhow!("making a temporary folder failed before"))?;
+    let root = match root.as_mut() {
+        Some(root) => root,
+        None => root.insert(Root::new()?),
+    };
     tempfile::Builder::new()
-        .prefix(&format!("hes-{purpose}-"))
-        .tempdir()
+        .prefix(&format!("{purpose}-"))
+        .tempdir_in(&root.dir)
         .context("failed to create a temporary folder")
+}
+
+impl Root {
+    fn new() -> Result<Self> {
+        use std::os::unix::process::CommandExt as _;
+
+        let dir = tempfile::Builder::new()
+            .prefix("hes-")
+            .tempdir()
+            .context("failed to create a temporary folder")?;
+        let janitor = Command::new("/bin/sh")
+            .args(["-c", JANITOR])
+            .arg(dir.path())
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("failed to start the janitor of temporary folders")?;
+        Ok(Self {
+            dir: dir.keep(),
+            _janitor: janitor,
+        })
+    }
 }

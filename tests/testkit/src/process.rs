@@ -1,6 +1,5 @@
 //! Child processes that don't outlive the test.
 
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -9,9 +8,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::poll_until;
 
-/// Waits for its standard input to end, which it does however this process dies, then kills the group `$0` and removes
-/// the folder `$1`.
-const WATCHDOG: &str = r#"read _; kill -s KILL -- "-$0"; [ -z "$1" ] || rm -rf -- "$1""#;
+/// Waits for its standard input to end, which it does however this process dies, then kills the group `$0`.
+const WATCHDOG: &str = r#"read _; kill -s KILL -- "-$0""#;
 
 /// A child in a process group of its own. Dropping it kills the group; so does a watchdog when this process is killed.
 #[derive(Debug)]
@@ -23,8 +21,7 @@ pub(crate) struct Supervised {
 }
 
 impl Supervised {
-    /// Starts `command`. When this process dies without dropping the child, `orphaned` is removed too.
-    pub(crate) fn spawn(command: &mut Command, orphaned: Option<&Path>) -> Result<Self> {
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         use std::os::unix::process::CommandExt as _;
 
         let program = command.get_program().to_string_lossy().into_owned();
@@ -35,7 +32,6 @@ impl Supervised {
         let watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG])
             .arg(child.id().to_string())
-            .arg(orphaned.unwrap_or(Path::new("")))
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -83,7 +83,7 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut process = Supervised::spawn(&mut command, None)?;
+        let mut process = Supervised::spawn(&mut command)?;
         let stdout = Lines::of(process.child().stdout.take())?;
         let stderr = Lines::of(process.child().stderr.take())?;
         Ok(Self {

@@ -239,7 +239,7 @@ impl Samba {
             .stdin(Stdio::null())
             .stdout(File::create(self.dir().join("log/stdout"))?)
             .stderr(File::create(self.dir().join("log/stderr"))?);
-        let server = Supervised::spawn(&mut command, Some(self.dir()))?;
+        let server = Supervised::spawn(&mut command)?;
         *locked(&self.server) = Some(server);
         self.wait_until_it_answers().await
     }

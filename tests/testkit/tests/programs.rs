@@ -58,7 +58,7 @@ async fn nothing_is_left_behind_when_the_test_itself_is_killed() {
         std::fs::write(file, program.id().to_string()).unwrap();
         return std::future::pending().await;
     }
-    let dir = tempfile::tempdir().unwrap();
+    let dir = testkit::temp_dir("child").unwrap();
     let file = dir.path().join("child");
     let mut test = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", NAME])
