@@ -1,5 +1,8 @@
 //! A database and its connections.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::SqlitePool;
@@ -28,6 +31,7 @@ impl Database {
             path: settings.path.clone(),
             source,
         };
+        owners_only(&settings.path).map_err(|error| open(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(&settings.path)
             .create_if_missing(true)
@@ -83,4 +87,15 @@ impl Database {
         readers.close().await;
         writer.close().await;
     }
+}
+
+/// Makes the file where it is missing. SQLite would let everybody read it, and gives the files beside it its permissions.
+fn owners_only(path: &Path) -> Result<(), std::io::Error> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
 }

@@ -236,3 +236,30 @@ async fn a_released_lease_is_free_and_its_token_is_never_given_again() {
         .unwrap();
     assert!(next.token > first.token);
 }
+
+#[tokio::test]
+async fn the_file_and_those_beside_it_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new().await;
+    insert(&world.database, "a").await.unwrap();
+
+    let files: Vec<_> = std::fs::read_dir(world.directory.path())
+        .unwrap()
+        .map(|file| file.unwrap())
+        .collect();
+
+    // The database, its log, and the log's index.
+    assert_eq!(files.len(), 3);
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
+}
+
+#[test]
+fn parameters_show_their_kind_and_never_their_value() {
+    let printed = format!("{:?}", params!["Ada", vec![1_u8, 2], 42_i64, None::<i64>]);
+
+    assert_eq!(printed, "[Text(..), Bytes(..), Int(..), Null]");
+}
