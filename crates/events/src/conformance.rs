@@ -16,6 +16,8 @@ pub trait Harness: Send {
 }
 
 const SHORT: Duration = Duration::from_millis(50);
+/// A bus on another host can't know that its consumer was killed, and waits this long.
+const RESUME: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(3600);
 
 /// An event whose id is made from `number`.
@@ -69,6 +71,7 @@ pub async fn all(harness: &mut impl Harness) {
     the_same_id_is_stored_once(harness).await;
     what_is_not_acknowledged_comes_again(harness).await;
     a_dead_letter_leaves_a_gap_until_it_is_closed(harness).await;
+    an_event_that_is_never_answered_becomes_a_dead_letter(harness).await;
     a_filter_selects(harness).await;
 }
 
@@ -76,7 +79,7 @@ pub async fn all(harness: &mut impl Harness) {
 async fn events_arrive_and_resume_after_a_restart(harness: &mut impl Harness) {
     let bus = harness.open().await;
     let mut consumer = bus
-        .consumer(spec("resume", LONG))
+        .consumer(spec("resume", RESUME))
         .await
         .expect("a consumer");
     bus.publish(&[event(1, "account"), event(2, "account")])
@@ -95,7 +98,7 @@ async fn events_arrive_and_resume_after_a_restart(harness: &mut impl Harness) {
 
     let bus = harness.open().await;
     let mut consumer = bus
-        .consumer(spec("resume", LONG))
+        .consumer(spec("resume", RESUME))
         .await
         .expect("a consumer");
     bus.publish(&[event(3, "account")])
@@ -194,6 +197,29 @@ async fn a_dead_letter_leaves_a_gap_until_it_is_closed(harness: &mut impl Harnes
         .map(|letter| (letter.envelope.clone(), letter.attempts))
         .collect();
     assert_eq!(dead, [(event(30, "dead"), 3)]);
+}
+
+#[expect(clippy::expect_used, reason = "a failing bus fails the test")]
+async fn an_event_that_is_never_answered_becomes_a_dead_letter(harness: &mut impl Harness) {
+    let bus = harness.open().await;
+    bus.publish(&[event(50, "silent")])
+        .await
+        .expect("published");
+    let mut spec = spec("silent", SHORT);
+    spec.filter = "hes.directory.*.silent.>".parse().expect("a filter");
+    let mut consumer = bus.consumer(spec).await.expect("a consumer");
+
+    for _ in 1..=3 {
+        assert_eq!(ids(&receive(&mut consumer, 10).await), [50]);
+    }
+
+    let told = tokio::time::timeout(Duration::from_secs(20), consumer.next(10));
+    assert!(matches!(
+        told.await.expect("an answer in time").expect("an answer"),
+        Received::Gap { .. }
+    ));
+    let dead = bus.dead_letters("silent").await.expect("an answer");
+    assert_eq!(dead.len(), 1);
 }
 
 #[expect(clippy::expect_used, reason = "a failing bus fails the test")]

@@ -116,12 +116,26 @@ async fn expire(transaction: &mut Transaction, before: Timestamp) -> Result<(), 
         .await?;
     transaction
         .execute(
+            "INSERT INTO expired_stream (stream)
+             SELECT DISTINCT stream FROM event WHERE stored_at < $1
+             ON CONFLICT (stream) DO NOTHING",
+            params![before],
+        )
+        .await?;
+    transaction
+        .execute(
             "DELETE FROM pending WHERE seq IN (SELECT seq FROM event WHERE stored_at < $1)",
             params![before],
         )
         .await?;
     transaction
         .execute("DELETE FROM event WHERE stored_at < $1", params![before])
+        .await?;
+    transaction
+        .execute(
+            "DELETE FROM dead_letter WHERE died_at < $1",
+            params![before],
+        )
         .await
         .map(|_| ())
 }

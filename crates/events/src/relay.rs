@@ -27,7 +27,8 @@ pub struct Relay {
     now: Now,
     /// Names the database in metrics and logs.
     name: &'static str,
-    /// Names this replica.
+    /// Names this replica. The same after a restart where it can be: one that was killed then need not wait for its own
+    /// lease to end.
     owner: String,
     wake: Arc<Notify>,
 }

@@ -12,6 +12,11 @@ CREATE TABLE event (
 CREATE INDEX event_stream ON event (stream, seq);
 CREATE INDEX event_age ON event (stored_at);
 
+-- Streams that have forgotten events: a consumer that is new to one has missed some.
+CREATE TABLE expired_stream (
+    stream TEXT NOT NULL PRIMARY KEY
+);
+
 CREATE TABLE consumer (
     name       TEXT   NOT NULL PRIMARY KEY,
     stream     TEXT   NOT NULL,

@@ -12,7 +12,12 @@ use super::{Received, Shared, cause, message};
 use crate::{BusError, Consumer, ConsumerSpec, Delivery};
 
 /// How many stored events are looked at for one delivery, at most.
-const SCAN: i64 = 512;
+const SCAN: usize = 512;
+/// From this many fruitless attempts on, an event is delivered alone: if it is what kills the process each time, those
+/// delivered with it must not be given up for it.
+const SUSPECT: u32 = 2;
+/// How long a consumer with unacknowledged events sleeps before it looks at the caller's clock again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct EmbeddedConsumer {
     shared: Arc<Shared>,
@@ -22,7 +27,7 @@ pub(super) struct EmbeddedConsumer {
 
 enum Step {
     Received(Received),
-    /// Looked at events that were not for this consumer: look again at once.
+    /// Looked at events that were not for this consumer, or gave one up, which left a gap to tell of: look again at once.
     Again,
     /// Nothing to deliver before this moment, or before the next publication.
     Wait(Option<Timestamp>),
@@ -32,10 +37,26 @@ impl EmbeddedConsumer {
     pub(super) async fn open(shared: Arc<Shared>, spec: ConsumerSpec) -> Result<Self, Error> {
         let published = shared.published.subscribe();
         let mut transaction = shared.database.begin().await?;
+        // Events that only its former filter chose aren't for it any more.
         transaction
             .execute(
-                "INSERT INTO consumer (name, stream, filter, next_seq) VALUES ($1, $2, $3, 0)
-                 ON CONFLICT (name) DO UPDATE SET stream = excluded.stream, filter = excluded.filter",
+                "DELETE FROM pending WHERE consumer = $1
+                 AND EXISTS (SELECT 1 FROM consumer WHERE name = $1 AND filter <> $2)",
+                params![&spec.name, spec.filter.as_str()],
+            )
+            .await?;
+        transaction
+            .execute(
+                "INSERT INTO consumer (name, stream, filter, next_seq, gap)
+                 VALUES ($1, $2, $3, 0,
+                         (SELECT 'its stream had forgotten events before it was made'
+                          FROM expired_stream WHERE stream = $2))
+                 ON CONFLICT (name) DO UPDATE
+                 SET gap = CASE WHEN consumer.filter <> excluded.filter
+                                THEN 'its filter chose other events before'
+                                ELSE consumer.gap END,
+                     stream = excluded.stream,
+                     filter = excluded.filter",
                 params![&spec.name, spec.filter.stream(), spec.filter.as_str()],
             )
             .await?;
@@ -69,9 +90,14 @@ impl EmbeddedConsumer {
         }
         let next_seq: i64 = row.get("next_seq")?;
 
-        let mut deliveries = self.due(&mut transaction, now, limit).await?;
+        let (mut deliveries, buried) = self.due(&mut transaction, now, limit).await?;
+        let suspect = deliveries.iter().any(|event| event.attempt > SUSPECT);
+        let room = match suspect {
+            true => 0,
+            false => limit.saturating_sub(deliveries.len()),
+        };
         let scanned = self
-            .fresh(&mut transaction, next_seq, limit, &mut deliveries)
+            .fresh(&mut transaction, next_seq, room, &mut deliveries)
             .await?;
         let redeliver_at = now + self.spec.ack_wait;
         for delivery in &deliveries {
@@ -93,20 +119,22 @@ impl EmbeddedConsumer {
             .await?
             .get("due")?;
         transaction.commit().await?;
-        Ok(match (deliveries.is_empty(), scanned) {
-            (false, _) => Step::Received(Received::Events(deliveries)),
-            (true, true) => Step::Again,
-            (true, false) => Step::Wait(next_due),
+        Ok(if !deliveries.is_empty() {
+            Step::Received(Received::Events(deliveries))
+        } else if scanned || buried {
+            Step::Again
+        } else {
+            Step::Wait(next_due)
         })
     }
 
-    /// What was delivered and not acknowledged in time.
+    /// What was delivered and not acknowledged in time, and whether anything was given up.
     async fn due(
         &self,
         transaction: &mut Transaction,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<Delivery>, Error> {
+    ) -> Result<(Vec<Delivery>, bool), Error> {
         let rows = transaction
             .query(
                 "SELECT event.seq, event.subject, event.headers, event.body, pending.attempts
@@ -116,53 +144,72 @@ impl EmbeddedConsumer {
                 params![self.spec.name.as_str(), now, limit as i64],
             )
             .await?;
-        let mut deliveries = Vec::new();
+        let (mut deliveries, mut buried) = (Vec::new(), false);
         for row in rows {
             let (sequence, attempts): (i64, u32) = (row.get("seq")?, row.get("attempts")?);
             match message::envelope(&row)? {
-                Some(envelope) if attempts < self.spec.max_deliver => deliveries.push(Delivery {
-                    envelope,
-                    sequence,
-                    attempt: attempts + 1,
-                }),
-                Some(_) | None => self.bury(transaction, sequence, now).await?,
+                Some(envelope) if attempts < self.spec.max_deliver => {
+                    let suspect = attempts >= SUSPECT;
+                    if suspect && !deliveries.is_empty() {
+                        break;
+                    }
+                    deliveries.push(Delivery {
+                        envelope,
+                        sequence,
+                        attempt: attempts + 1,
+                    });
+                    if suspect {
+                        break;
+                    }
+                }
+                Some(_) | None => {
+                    self.bury(transaction, sequence, now).await?;
+                    buried = true;
+                }
             }
         }
-        Ok(deliveries)
+        Ok((deliveries, buried))
     }
 
     /// What was never delivered. Returns whether anything was looked at.
     async fn fresh(
         &self,
         transaction: &mut Transaction,
-        next_seq: i64,
-        limit: usize,
+        mut next_seq: i64,
+        room: usize,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<bool, Error> {
-        let room = limit.saturating_sub(deliveries.len());
         if room == 0 {
             return Ok(false);
         }
-        let rows = transaction
-            .query(
-                "SELECT seq, subject, headers, body FROM event
-                 WHERE stream = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
-                params![self.spec.filter.stream(), next_seq, SCAN.min(room as i64)],
-            )
-            .await?;
-        let mut next_seq = next_seq;
-        for row in &rows {
-            let sequence = row.get("seq")?;
-            next_seq = sequence + 1;
-            let envelope = message::envelope(row)?
-                .filter(|envelope| self.spec.filter.matches(&envelope.subject));
-            deliveries.extend(envelope.map(|envelope| Delivery {
-                envelope,
-                sequence,
-                attempt: 1,
-            }));
+        let mut scanned = 0;
+        let before = deliveries.len();
+        // Goes on over events that are not for this consumer, so that a commit is worth its while.
+        while deliveries.len() == before && scanned < SCAN {
+            let rows = transaction
+                .query(
+                    "SELECT seq, subject, headers, body FROM event
+                     WHERE stream = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
+                    params![self.spec.filter.stream(), next_seq, SCAN.min(room) as i64],
+                )
+                .await?;
+            if rows.is_empty() {
+                break;
+            }
+            scanned += rows.len();
+            for row in &rows {
+                let sequence = row.get("seq")?;
+                next_seq = sequence + 1;
+                let envelope = message::envelope(row)?
+                    .filter(|envelope| self.spec.filter.matches(&envelope.subject));
+                deliveries.extend(envelope.map(|envelope| Delivery {
+                    envelope,
+                    sequence,
+                    attempt: 1,
+                }));
+            }
         }
-        if !rows.is_empty() {
+        if scanned > 0 {
             transaction
                 .execute(
                     "UPDATE consumer SET next_seq = $1 WHERE name = $2",
@@ -170,7 +217,7 @@ impl EmbeddedConsumer {
                 )
                 .await?;
         }
-        Ok(!rows.is_empty())
+        Ok(scanned > 0)
     }
 
     /// Gives an event up, and leaves a gap for the consumer to find.
@@ -284,7 +331,10 @@ impl Consumer for EmbeddedConsumer {
                 Step::Wait(due) => due,
             };
             let until_due = due.map(|due| {
-                Duration::try_from(due.duration_since((self.shared.now)())).unwrap_or_default()
+                let until = due.duration_since((self.shared.now)());
+                Duration::try_from(until)
+                    .unwrap_or_default()
+                    .min(LOOK_AGAIN)
             });
             tokio::select! {
                 // The sender lives in `shared`, which this consumer holds.
