@@ -4,6 +4,7 @@ mod configured;
 mod credentials;
 mod failure;
 mod grpc;
+mod listened;
 mod metrics;
 mod peer;
 mod settings;
@@ -15,8 +16,8 @@ mod wiring;
 mod worker;
 
 pub use credentials::Credentials;
-pub use failure::{Failure, FailureReason};
+pub use failure::{Failure, FailureReason, chain};
 pub use settings::{DEFAULTS, Settings};
-pub use source::{Directory, Observed, Opened};
+pub use source::{Directory, Observed, Opened, Readable, Reader};
 pub use store::{MIGRATIONS, Store};
 pub use wiring::{Deps, build};

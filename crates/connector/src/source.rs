@@ -13,9 +13,27 @@ use sync::{GroupRef, Identity, Read, Reading, Resolved, Source, Whereabouts};
 use crate::credentials::Credentials;
 use crate::failure::{Failure, FailureReason};
 
+/// A directory that is open: read as the steps of a run want it, and asked what only an adapter knows.
+pub trait Reader: Source<Error = Failure> {
+    /// For each of these groups, whether its members may be read. A group that hides them looks like an empty one.
+    fn members_readable(
+        &mut self,
+        groups: &[ObjectId],
+    ) -> impl Future<Output = Result<Vec<(ObjectId, Readable)>, Failure>> + Send;
+}
+
+/// Whether something may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readable {
+    Yes,
+    No,
+    /// It can't be told.
+    Unknown,
+}
+
 /// One kind of directory. It connects; it keeps nothing.
 pub trait Directory: Send + Sync + 'static {
-    type Source: Source<Error = Failure>;
+    type Source: Reader;
 
     fn kind(&self) -> DirectoryKind;
 
@@ -61,74 +79,6 @@ pub(crate) struct Notes {
 impl Observed {
     pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn failed<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
-        if let Err(failure) = &result {
-            self.notes().failure = Some(failure.clone());
-        }
-        result
-    }
-}
-
-/// A source that is listened to.
-#[derive(Debug)]
-pub(crate) struct Listened<S> {
-    source: S,
-    observed: Observed,
-}
-
-impl<S> Listened<S> {
-    pub(crate) fn new(opened: Opened<S>, observed: Observed) -> Self {
-        observed.notes().identity = Some(opened.identity);
-        Self {
-            source: opened.source,
-            observed,
-        }
-    }
-}
-
-impl<S: Source<Error = Failure>> Source for Listened<S> {
-    type Error = Failure;
-
-    async fn identify(&mut self) -> Result<Identity, Failure> {
-        let result = self.source.identify().await;
-        self.observed.failed(result)
-    }
-
-    async fn resolve(&mut self, group: GroupRef<'_>) -> Result<Resolved, Failure> {
-        let result = self.observed.failed(self.source.resolve(group).await);
-        if let Ok(Resolved::Found { id, name }) = &result {
-            self.observed.notes().groups.insert(*id, name.clone());
-        }
-        result
-    }
-
-    async fn begin(&mut self, read: &Read) -> Result<(), Failure> {
-        let result = self.source.begin(read).await;
-        self.observed.failed(result)
-    }
-
-    async fn next(&mut self) -> Result<Reading, Failure> {
-        let result = self.source.next().await;
-        self.observed.failed(result)
-    }
-
-    async fn whereabouts(
-        &mut self,
-        ids: &[ObjectId],
-    ) -> Result<Vec<(ObjectId, Whereabouts)>, Failure> {
-        let result = self.source.whereabouts(ids).await;
-        self.observed.failed(result)
-    }
-
-    async fn readable(
-        &mut self,
-        ids: &[ObjectId],
-        attributes: &[Attribute],
-    ) -> Result<Vec<(ObjectId, Vec<Attribute>)>, Failure> {
-        let result = self.source.readable(ids, attributes).await;
-        self.observed.failed(result)
     }
 }
 

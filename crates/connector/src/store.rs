@@ -3,6 +3,7 @@
 mod codec;
 mod compare;
 mod domains;
+mod doubt;
 mod outbox;
 mod plan;
 mod port;
@@ -23,6 +24,7 @@ use storage::{Database, Migrations};
 use tokio::sync::watch;
 
 pub use domains::Domain;
+pub use doubt::GroupsInDoubt;
 pub use port::DomainStore;
 pub use runs::{Asked, Decided, NewRun, PageOf, Run};
 pub use schedule::Schedule;

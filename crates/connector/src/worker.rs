@@ -14,8 +14,9 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::configured::Configured;
 use crate::failure::{Failure, FailureReason, chain};
+use crate::listened::Listened;
 use crate::metrics;
-use crate::source::{Directory, Listened, Observed, Unneeded};
+use crate::source::{Directory, Observed, Unneeded};
 use crate::store::{self, Asked, NewRun, Run};
 use crate::supervisor::{Seat, Supervisor};
 use crate::timing::{Last, next_run};
@@ -230,7 +231,7 @@ impl<D: Directory> Supervisor<D> {
                 Err(failure) => return self.failed(domain, run, failure).await,
             };
             self.store.reads(run.id, &opened.server, "").await?;
-            let source = &mut Listened::new(opened, observed.clone());
+            let source = &mut Listened::new(opened, observed, known.clone(), run.id);
             sync::execute(source, &mut known, &progress, &domain.sync, run.id, now).await
         };
         match result {

@@ -1,5 +1,7 @@
 //! One domain's part of the database, as the steps of a run see it.
 
+use std::fmt;
+
 use directory::{DomainId, ObjectId};
 use jiff::Timestamp;
 use storage::lease::{self, Lease};
@@ -9,12 +11,14 @@ use sync::{
     Page, Pins, Record, Roots, Row, RunEvent, RunId, RunState,
 };
 
+use super::doubt::GroupsInDoubt;
 use super::outbox::Teller;
 use super::{Error, Store, codec, domains, plan, runs, stage, view};
 use crate::failure::{Failure, FailureReason};
 use crate::source::Observed;
 
 /// One domain's part of the store, for one run.
+#[derive(Clone)]
 pub struct DomainStore {
     store: Store,
     domain: DomainId,
@@ -46,6 +50,16 @@ impl DomainStore {
         let mut tx = self.store.db.begin().await?;
         lease::assert_held(&mut tx, &self.lease).await?;
         Ok(tx)
+    }
+
+    /// Which groups of those that count may not have shown everything.
+    pub async fn groups_in_doubt(
+        &self,
+        run: RunId,
+        read: &sync::Read,
+    ) -> Result<GroupsInDoubt, Error> {
+        let mut db = self.store.db.read().await?;
+        super::doubt::groups(&mut db, &self.domain, run, read).await
     }
 
     fn teller(&self) -> Teller<'_> {
@@ -403,5 +417,13 @@ impl DomainStore {
             }
         };
         domains::pin(tx, self.teller(), pins, shown, self.group_revision).await
+    }
+}
+
+impl fmt::Debug for DomainStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DomainStore")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
     }
 }
