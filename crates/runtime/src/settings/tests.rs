@@ -180,7 +180,7 @@ fn a_value_of_the_right_type_that_means_nothing_is_blamed_on_its_key() {
     assert_eq!(
         error(&layers),
         "setting `server.wait` in the environment variable HES__SERVER__WAIT is not valid: \
-         expected a duration such as `30s`, `5m` or `1h 30m`"
+         expected a duration such as `30s`, `5m`, `1h 30m` or `7d`"
     );
     assert!(
         error(&layers.flag("server.wait", "1s").flag("server.port", 70_000))

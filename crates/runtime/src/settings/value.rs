@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// `#[serde(deserialize_with = "settings::optional")]` for an option without a default: empty means unset.
@@ -18,7 +18,7 @@ where
     text.parse().map(Some).map_err(D::Error::custom)
 }
 
-/// `#[serde(deserialize_with = "settings::duration")]` for `"30s"`, `"1h 30m"`.
+/// `#[serde(deserialize_with = "settings::duration")]` for `"30s"`, `"1h 30m"`, `"30d"`; a day is 24 hours.
 pub fn duration<'de, D>(deserializer: D) -> Result<Duration, D::Error>
 where
     D: Deserializer<'de>,
@@ -26,7 +26,10 @@ where
     let text = String::deserialize(deserializer)?;
     let parsed: SignedDuration = text
         .parse()
-        .map_err(|_| D::Error::custom("expected a duration such as `30s`, `5m` or `1h 30m`"))?;
+        .and_then(|span: Span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
+        .map_err(|_| {
+            D::Error::custom("expected a duration such as `30s`, `5m`, `1h 30m` or `7d`")
+        })?;
     Duration::try_from(parsed)
         .map_err(|_| D::Error::custom("expected a duration that is not negative"))
 }
