@@ -27,7 +27,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use self::{data_dir::DataDir, settings::Settings};
+use self::{data_dir::DataDir, settings::Settings, wiring::Wiring};
 use crate::{failure::Failure, output::print};
 
 /// How often the services are asked whether they are ready, and that is soon.
@@ -151,7 +151,19 @@ async fn serve(settings: Settings, dir: &DataDir) -> Result<(), Failure> {
     let api = Api::open(&settings, dir, address)?;
     let hash = token::open(dir, &ids)?;
     let (way, in_process) = grpc::in_process();
-    let services = wiring::services(&settings, dir, &way, clock, ids, &tasks).await?;
+    let wiring = Wiring {
+        dir,
+        way: way.clone(),
+        clock,
+        ids,
+        tasks: tasks.clone(),
+        keys: keys::open(
+            dir,
+            settings.up.kek_file.as_deref(),
+            wiring::is_first_start(dir),
+        )?,
+    };
+    let (services, closing) = wiring.services(&settings).await?;
     serve_metrics(&settings.telemetry, &tasks).await?;
 
     let host = Host {
@@ -171,10 +183,9 @@ async fn serve(settings: Settings, dir: &DataDir) -> Result<(), Failure> {
         () = until_ready(probe) => print(&welcome(&api.url, dir))?,
         () = tasks.shutdown().signalled() => {}
     }
-    running
-        .wait()
-        .await
-        .map_err(|error| Failure::new("`hes up` ended in failure").caused_by(&error))
+    let ended = running.wait().await;
+    closing.close().await;
+    ended.map_err(|error| Failure::new("`hes up` ended in failure").caused_by(&error))
 }
 
 /// How clients reach the API.
@@ -209,7 +220,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, address.port())
 }

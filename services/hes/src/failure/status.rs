@@ -12,7 +12,12 @@ impl Failure {
     pub(crate) fn call(tried: impl Into<String>, status: &Status) -> Self {
         let details = status.get_error_details();
         let mut failure = Self::new(tried).because(message(status));
-        failure.why.extend(violations(&details));
+        let told = status.message();
+        failure.why.extend(
+            violations(&details)
+                .filter(|(_, problem)| !told.contains(problem.as_str()))
+                .map(|(field, problem)| format!("- {field}: {problem}")),
+        );
         failure.why.extend(causes(status));
         let reason = details.error_info().map(|info| info.reason.clone());
         if let Some(reason) = reason.as_deref().filter(|reason| !reason.is_empty()) {
@@ -33,23 +38,13 @@ fn message(status: &Status) -> String {
     }
 }
 
-/// The bad fields, `field: what is wrong with it`.
-fn violations(details: &ErrorDetails) -> Vec<String> {
-    let fields = details.bad_request().into_iter().flat_map(|bad| {
-        bad.field_violations
-            .iter()
-            .map(|violation| format!("- {}: {}", violation.field, violation.description))
-    });
-    let preconditions = details
-        .precondition_failure()
+/// The bad fields, and what is wrong with each.
+fn violations(details: &ErrorDetails) -> impl Iterator<Item = (String, String)> {
+    let fields = details
+        .bad_request()
         .into_iter()
-        .flat_map(|failed| {
-            failed
-                .violations
-                .iter()
-                .map(|violation| format!("- {}: {}", violation.subject, violation.description))
-        });
-    fields.chain(preconditions).collect()
+        .flat_map(|bad| &bad.field_violations);
+    fields.map(|violation| (violation.field.clone(), violation.description.clone()))
 }
 
 /// Errors of this side, such as a certificate that is not trusted.
@@ -99,7 +94,6 @@ fn advice(status: &Status, why: &str) -> Option<String> {
             "give the token by --api-token-file or HES_API_TOKEN_FILE (with `hes up`: DIR/admin.token)"
         }
         Code::PermissionDenied => "use a token of a role that may do this",
-        Code::Aborted => "it was changed meanwhile: read it again, then repeat the change",
         Code::DeadlineExceeded => "try again; `hes status` tells which part is slow or away",
         Code::Unavailable => "try again; `hes status` tells which part is away",
         Code::Unimplemented => "this version of the server can't do that yet",
@@ -111,6 +105,7 @@ fn advice(status: &Status, why: &str) -> Option<String> {
         | Code::AlreadyExists
         | Code::ResourceExhausted
         | Code::FailedPrecondition
+        | Code::Aborted
         | Code::OutOfRange => return None,
     };
     Some(advice.to_owned())

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// The command began a moment before what it did; and clocks differ.
+const JUST_NOW: Duration = Duration::from_secs(5);
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -34,8 +36,9 @@ pub(crate) fn ago(now: Timestamp, then: Option<&prost_types::Timestamp>) -> Stri
         return String::new();
     };
     match Duration::try_from(now.duration_since(then)) {
-        Ok(length) if length.as_secs() < 5 => "just now".to_owned(),
-        Ok(length) => format!("{} ago", span(rough(length))),
+        Ok(length) if length >= JUST_NOW => format!("{} ago", span(rough(length))),
+        Ok(_) => "just now".to_owned(),
+        Err(_) if then.duration_since(now).unsigned_abs() < JUST_NOW => "just now".to_owned(),
         Err(_) => from_now_at(now, then),
     }
 }
@@ -139,6 +142,7 @@ mod tests {
         let at = |seconds| prost_types::Timestamp { seconds, nanos: 0 };
         assert_eq!(ago(now, Some(&at(99_800))), "3 min ago");
         assert_eq!(ago(now, Some(&at(99_999))), "just now");
+        assert_eq!(ago(now, Some(&at(100_001))), "just now");
         assert_eq!(ago(now, None), "");
         assert_eq!(from_now(now, Some(&at(103_700))), "in 1 h");
         assert_eq!(from_now(now, Some(&at(99_000))), "now");

@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) grpc: grpc::Settings,
     pub(super) telemetry: telemetry::Settings,
     pub(super) lifecycle: service::Settings,
+    pub(super) config_service: config_service::Settings,
+    pub(super) ad_connector: ad_connector::Settings,
 }
 
 /// What is `hes up`'s own.
@@ -28,7 +30,23 @@ pub(super) struct Own {
 
 /// The compiled-in layer.
 pub(super) fn defaults() -> settings::Layers {
-    settings::Layers::new(&[settings::DEFAULTS, DEFAULTS])
+    settings::Layers::new(&[
+        DEFAULTS,
+        settings::DEFAULTS,
+        config_service::DEFAULT_SETTINGS,
+        &within("ad_connector", ad_connector::DEFAULTS),
+    ])
+}
+
+/// The sections of a service that calls them by short names when it runs alone.
+fn within(service: &str, fragments: &[&str]) -> String {
+    fragments
+        .join("\n")
+        .lines()
+        .fold(String::new(), |text, line| match line.strip_prefix('[') {
+            Some(section) => text + "[" + service + "." + section + "\n",
+            None => text + line + "\n",
+        })
 }
 
 #[cfg(test)]
@@ -40,6 +58,8 @@ mod tests {
         let settings: Settings = settings::load(&defaults()).unwrap();
 
         assert_eq!(settings.grpc, grpc::Settings::default());
+        assert_eq!(settings.config_service, config_service::Settings::default());
+        assert_eq!(settings.ad_connector, ad_connector::Settings::default());
         assert_eq!(settings.up.kek_file, None);
     }
 }

@@ -183,7 +183,14 @@ fn covers(pem: &str, names: &[String]) -> bool {
             .filter_map(|name| match name {
                 GeneralName::DNSName(name) => Some((*name).to_owned()),
                 GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
-                _ => None,
+                GeneralName::OtherName(..)
+                | GeneralName::RFC822Name(_)
+                | GeneralName::X400Address(_)
+                | GeneralName::DirectoryName(_)
+                | GeneralName::EDIPartyName(_)
+                | GeneralName::URI(_)
+                | GeneralName::RegisteredID(_)
+                | GeneralName::Invalid(..) => None,
             })
             .collect::<Vec<_>>()
     });

@@ -7,8 +7,8 @@ use api::config::v1::{GuardLimit, GuardLimits};
 const CLASSES: [&str; 5] = [
     "removals",
     "disables",
-    "members-lost",
-    "attribute-cleared",
+    "members_lost",
+    "attribute_cleared",
     "joins",
 ];
 const BOUNDS: [&str; 3] = ["percent", "least", "most"];
@@ -28,19 +28,15 @@ pub(crate) struct BoundError(String);
 impl Bound {
     /// The field's path in the contract, such as `guard_limits.members_lost.most`.
     pub(super) fn path(&self) -> String {
-        format!(
-            "guard_limits.{}.{}",
-            self.class.replace('-', "_"),
-            self.bound
-        )
+        format!("guard_limits.{}.{}", self.class, self.bound)
     }
 
     pub(super) fn set(&self, limits: &mut GuardLimits) {
         let limit = match self.class {
             "removals" => &mut limits.removals,
             "disables" => &mut limits.disables,
-            "members-lost" => &mut limits.members_lost,
-            "attribute-cleared" => &mut limits.attribute_cleared,
+            "members_lost" => &mut limits.members_lost,
+            "attribute_cleared" => &mut limits.attribute_cleared,
             _ => &mut limits.joins,
         };
         let limit = limit.get_or_insert_with(GuardLimit::default);
@@ -57,7 +53,7 @@ impl FromStr for Bound {
 
     fn from_str(text: &str) -> Result<Self, BoundError> {
         let (key, value) = text.split_once('=').ok_or_else(|| expected("KEY=VALUE"))?;
-        let key = key.trim().replace('_', "-");
+        let key = key.trim().replace('-', "_");
         let (class, bound) = key.split_once('.').unwrap_or((&key, ""));
         let one_of =
             |names: &[&'static str], name: &str| names.iter().copied().find(|known| *known == name);
@@ -108,12 +104,7 @@ mod tests {
             .unwrap();
         let mut limits = GuardLimits::default();
         for class in CLASSES {
-            assert!(
-                message
-                    .get_field_by_name(&class.replace('-', "_"))
-                    .is_some(),
-                "{class}"
-            );
+            assert!(message.get_field_by_name(class).is_some(), "{class}");
             for bound in BOUNDS {
                 format!("{class}.{bound}=7")
                     .parse::<Bound>()

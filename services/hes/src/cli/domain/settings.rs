@@ -66,7 +66,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FILTER", help_heading = "Sync")]
     filter: Option<String>,
     /// When a plan is held for a person to decide; repeat for several. KEY is CLASS.BOUND: classes are removals,
-    /// disables, members-lost, attribute-cleared, joins; bounds are percent, least, most; a VALUE is a number or
+    /// disables, members_lost, attribute_cleared, joins; bounds are percent, least, most; a VALUE is a number or
     /// `default`. A class's limit is that percent of its base, but never below least or above most [default: 5 %, 3,
     /// 200; joins: 25 %, 20, 2000]
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Sync")]

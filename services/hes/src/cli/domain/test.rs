@@ -122,7 +122,8 @@ pub(super) fn line(check: &Check, screen: &Screen) -> String {
         printable(&check.id),
         wrapped(&format!("{}{server}", check.message), margin, screen),
     );
-    if !check.remedy.is_empty() {
+    // What to do about a skipped check is to mend the one before it, which says how.
+    if !check.remedy.is_empty() && check.grade() != Grade::Skipped {
         let remedy = wrapped(&check.remedy, margin + arrow.chars().count() + 1, screen);
         text.push_str(&format!("\n{:margin$}{arrow} {remedy}", ""));
     }

@@ -228,8 +228,8 @@ fn guard(limits: &GuardLimits) -> String {
     [
         limit("removals", &limits.removals),
         limit("disables", &limits.disables),
-        limit("members-lost", &limits.members_lost),
-        limit("attribute-cleared", &limits.attribute_cleared),
+        limit("members_lost", &limits.members_lost),
+        limit("attribute_cleared", &limits.attribute_cleared),
         limit("joins", &limits.joins),
     ]
     .into_iter()

@@ -53,7 +53,7 @@ pub(super) fn read(run: &SyncRun) -> String {
     .join(", ")
 }
 
-/// What is planned, in words.
+/// What is planned, in words; nothing before there is a plan.
 pub(super) fn plan(run: &SyncRun) -> String {
     let plan = run.plan.unwrap_or_default();
     let classes = [
@@ -71,9 +71,30 @@ pub(super) fn plan(run: &SyncRun) -> String {
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
     match (plan.items, words.is_empty()) {
-        (0, _) => "nothing to do".to_owned(),
+        (0, _) if is_planned(run) => "nothing to do".to_owned(),
+        (0, _) => String::new(),
         (items, true) => count(items, "item", "items"),
         (_, false) => words.join(", "),
+    }
+}
+
+/// Whether there was a plan, if only an empty one.
+fn is_planned(run: &SyncRun) -> bool {
+    match run.state() {
+        SyncRunState::Unspecified
+        | SyncRunState::Queued
+        | SyncRunState::Reading
+        | SyncRunState::Planning
+        | SyncRunState::Failed => false,
+        SyncRunState::Held
+        | SyncRunState::Approved
+        | SyncRunState::Applying
+        | SyncRunState::Applied
+        | SyncRunState::Unchanged
+        | SyncRunState::Planned
+        | SyncRunState::Rejected
+        | SyncRunState::Expired
+        | SyncRunState::Superseded => true,
     }
 }
 
@@ -87,12 +108,10 @@ pub(super) fn run(run: &SyncRun, screen: &Screen) -> String {
         .line_if("took", &took(run))
         .line_if("server", &run.server)
         .line_if("full read", &run.full_read_reason);
-    if run.read.is_some() {
+    if run.read.is_some_and(|read| read.pages > 0) {
         record.line("read", read(run));
     }
-    if run.plan.is_some() {
-        record.line("plan", plan(run));
-    }
+    record.line_if("plan", &plan(run));
     if run.applied_items > 0 {
         let of = run.plan.as_ref().map_or(0, |plan| plan.items);
         record.line(
@@ -204,11 +223,12 @@ pub(super) fn runs(runs: &[SyncRun], screen: &Screen) -> String {
             ago(screen.now, run.create_time.as_ref()).into(),
             took(run).into(),
             run.requested_by.as_str().into(),
-            if run.dry_run {
-                format!("{} (dry run)", plan(run))
-            } else {
-                plan(run)
-            }
+            format!(
+                "{}{}",
+                plan(run),
+                if run.dry_run { " (dry run)" } else { "" }
+            )
+            .trim_start()
             .into(),
         ]);
     }
