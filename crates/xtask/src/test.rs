@@ -1,0 +1,183 @@
+//! `cargo xtask test`: everything, from nothing.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::compile::{self, Executable};
+use crate::totals::Totals;
+use crate::{packages, run};
+
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
+const LONG_DEADLINE: Duration = Duration::from_secs(3 * 60 * 60);
+/// How long servers of tests that were killed may take to go.
+const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(15);
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The large sizes: hours instead of minutes.
+    #[arg(long)]
+    long: bool,
+    /// Run only tests whose name contains one of these.
+    filter: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    packages::ensure_servers()?;
+    let built = run::timed("build", compile::everything)?;
+    let mut executables = built.executables;
+    // The slow ones first: they start servers, and the rest fills the gaps.
+    executables.sort_by_key(|executable| (!executable.is_integration, executable.name.clone()));
+
+    let temp = tempfile::Builder::new().prefix("hes-test-").tempdir()?;
+    let mut totals = run::timed("test", || run_all(&executables, arguments, temp.path()))?;
+    totals += run::timed("documentation tests", || {
+        documentation(arguments, temp.path())
+    })?;
+    wait_for_leftovers(temp.path());
+
+    println!("{totals}");
+    Ok(totals.failed == 0)
+}
+
+/// Runs the executables, as many at once as there are processors.
+fn run_all(executables: &[Executable], arguments: &Arguments, temp: &Path) -> Result<Totals> {
+    let queue = Mutex::new(executables.iter());
+    let totals = Mutex::new(Totals::default());
+    let poisoned = || anyhow!("a thread that ran tests panicked");
+    let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once)
+            .map(|_| {
+                scope.spawn(|| -> Result<()> {
+                    loop {
+                        let next = queue.lock().map_err(|_| poisoned())?.next();
+                        let Some(executable) = next else {
+                            return Ok(());
+                        };
+                        let one = run_one(executable, arguments, temp)?;
+                        *totals.lock().map_err(|_| poisoned())? += one;
+                    }
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().map_err(|_| poisoned())?)
+    })?;
+    totals.into_inner().map_err(|_| poisoned())
+}
+
+/// Runs one executable under the deadline, and shows what it said when a test failed.
+fn run_one(executable: &Executable, arguments: &Arguments, temp: &Path) -> Result<Totals> {
+    let started = run::now();
+    let path = executable.path.to_string_lossy();
+    // Servers on ports below 1024 need root.
+    let mut command = packages::as_root(&path);
+    environment(&mut command, arguments, temp);
+    command.args(&arguments.filter).current_dir(&executable.dir);
+    let deadline = if arguments.long {
+        LONG_DEADLINE
+    } else {
+        DEADLINE
+    };
+    let (status, output) = finish(&mut command, deadline)
+        .with_context(|| format!("failed to run the tests of {}", executable.name))?;
+
+    let mut totals = Totals::read(&output).unwrap_or_default();
+    let success = status.is_some_and(|status| status.success());
+    if !success && totals.failed == 0 {
+        // It died, or didn't end.
+        totals.failed = 1;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    if !success {
+        let end = status.map_or_else(
+            || format!("killed after {deadline:?}"),
+            |status| status.to_string(),
+        );
+        eprintln!("{output}\n^^^ {}: {end}", executable.name);
+    }
+    if totals != Totals::default() {
+        eprintln!("{}: {totals} ({seconds:.1} s)", executable.name);
+    }
+    Ok(totals)
+}
+
+fn environment(command: &mut Command, arguments: &Arguments, temp: &Path) {
+    command.env("TMPDIR", temp).stdin(Stdio::null());
+    if arguments.long {
+        command.env("HES_TEST_LONG", "1");
+    }
+}
+
+/// How the command ended and all it said; no status when it was killed at the deadline. Its process group ends with it.
+fn finish(command: &mut Command, deadline: Duration) -> Result<(Option<ExitStatus>, String)> {
+    // A file rather than a pipe: a grandchild that holds it open can't make us wait.
+    let mut output: File = tempfile::tempfile()?;
+    let mut child = command
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .process_group(0)
+        .spawn()?;
+    let group = Pid::from_child(&child);
+    let started = run::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if started.elapsed() > deadline {
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    // Nothing left is no error.
+    let _ = kill_process_group(group, Signal::KILL);
+    if status.is_none() {
+        child.wait()?;
+    }
+    let mut bytes = Vec::new();
+    output.rewind()?;
+    output.read_to_end(&mut bytes)?;
+    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn documentation(arguments: &Arguments, temp: &Path) -> Result<Totals> {
+    let mut command = compile::command(&["test", "--doc", "--quiet"])?;
+    environment(&mut command, arguments, temp);
+    command.arg("--").args(&arguments.filter);
+    let (status, output) = finish(&mut command, DEADLINE)?;
+    let mut totals = Totals::read(&output).unwrap_or_default();
+    if !status.is_some_and(|status| status.success()) {
+        totals.failed = totals.failed.max(1);
+        eprintln!("{output}");
+    }
+    Ok(totals)
+}
+
+/// Tests remove what they made even when they are killed, but a moment later. Whatever stays is told.
+fn wait_for_leftovers(temp: &Path) {
+    let started = run::now();
+    let left = || -> Vec<_> {
+        std::fs::read_dir(temp)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    };
+    while !left().is_empty() && started.elapsed() < LEFTOVERS_DEADLINE {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let left = left();
+    if !left.is_empty() {
+        eprintln!("warning: tests left behind {}: removed", left.join(", "));
+    }
+}
