@@ -143,11 +143,14 @@ impl Checks {
     }
 
     /// The session and the directory, or why a check that needs them is skipped.
-    fn directory(&self, id: &'static str) -> Result<(&Session, &Identity), Check> {
+    fn directory(&self, id: &'static str) -> Result<(&Session, &Identity), Box<Check>> {
         match (&self.session, &self.identity) {
             (Some(session), Some(identity)) => Ok((session, identity)),
-            (None, _) => Err(Check::skipped(id, "there is no connection")),
-            (Some(_), None) => Err(Check::skipped(id, "the directory's identity is in doubt")),
+            (None, _) => Err(Box::new(Check::skipped(id, "there is no connection"))),
+            (Some(_), None) => Err(Box::new(Check::skipped(
+                id,
+                "the directory's identity is in doubt",
+            ))),
         }
     }
 }

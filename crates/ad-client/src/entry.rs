@@ -66,7 +66,7 @@ pub(crate) enum Person {
         primary_group: Option<u32>,
     },
     /// No person: a computer, a managed service account, a trust, krbtgt.
-    NotAPerson,
+    Other,
     Issue(Issue),
 }
 
@@ -96,14 +96,14 @@ pub(crate) fn person(object: &Object, context: Context) -> Person {
             .any(|found| found.eq_ignore_ascii_case(class))
     };
     if has_class("computer") || has_class("msDS-GroupManagedServiceAccount") {
-        return Person::NotAPerson;
+        return Person::Other;
     }
     let sid = object
         .bytes("objectSid")
         .and_then(|bytes| Sid::from_bytes(bytes).ok());
     let rid = sid.as_ref().and_then(Sid::rid);
     if rid == Some(KRBTGT) || object.text("msDS-SecondaryKrbTgtNumber").is_some() {
-        return Person::NotAPerson;
+        return Person::Other;
     }
     if is_conflict(&object.dn) {
         return issue(
@@ -121,7 +121,7 @@ pub(crate) fn person(object: &Object, context: Context) -> Person {
         );
     };
     if control & uac::TRUST != 0 {
-        return Person::NotAPerson;
+        return Person::Other;
     }
     let Some(logon_name) = object
         .text("sAMAccountName")
@@ -226,3 +226,6 @@ pub(crate) fn object_id(object: &Object) -> Option<ObjectId> {
 fn is_conflict(dn: &str) -> bool {
     dn.contains("\\0ACNF:")
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::bind::BindReason;
 use crate::connect::Server;
-use crate::tls::TlsFailure;
+use crate::tls::{TlsFailure, TlsReason};
 
 /// A failed operation. Each variant says what was tried; the cause is the source.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +74,10 @@ impl Error {
             | Self::Timeout { .. }
             | Self::Lost { .. }
             | Self::Incomplete { .. } => true,
+            Self::Tls { failure, .. } => failure.reason == TlsReason::Closed,
             // timeLimitExceeded, busy, unavailable
             Self::Refused { code, .. } => matches!(code, 3 | 51 | 52),
             Self::StartTls { .. }
-            | Self::Tls { .. }
             | Self::Bind { .. }
             | Self::StrongerAuthRequired { .. }
             | Self::EmptyPassword

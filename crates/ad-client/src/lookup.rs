@@ -80,6 +80,7 @@ impl Session {
     }
 
     /// Whether the bind account sees deleted objects. One that may not is told nothing at all: no rows, and no error.
+    /// The container itself is listed to everybody, so it counts as seen only when its attributes are.
     pub async fn sees_deleted_objects(&self, naming_context: &str) -> Result<bool, Error> {
         // The container by its well-known id: its name may be in another language.
         let base = format!("<WKGUID=18E2EA80684F11D2B9AA00C04F79F805,{naming_context}>");
@@ -92,7 +93,10 @@ impl Session {
             controls: vec![control::show_deleted()],
         };
         match self.search(query).await {
-            Ok(answer) => Ok(!answer.objects.is_empty()),
+            Ok(answer) => Ok(answer
+                .objects
+                .iter()
+                .any(|object| object.text("objectClass").is_some())),
             Err(Error::NoSuchObject { .. } | Error::Refused { code: 50, .. }) => Ok(false),
             Err(error) => Err(error),
         }

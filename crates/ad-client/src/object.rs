@@ -35,7 +35,10 @@ impl Object {
                 Some((name, values))
             })
             .collect::<Option<_>>()?;
-        Some(Self { dn, attributes })
+        Some(Self {
+            dn: plain_dn(&dn).to_owned(),
+            attributes,
+        })
     }
 
     pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, &[Vec<u8>])> {
@@ -78,11 +81,88 @@ impl Object {
     }
 }
 
+/// Under the extended DN control an entry's own name too comes as `<GUID=…>;<SID=…>;CN=…`.
+fn plain_dn(mut dn: &str) -> &str {
+    while let Some((_, rest)) = dn.strip_prefix('<').and_then(|dn| dn.split_once(">;")) {
+        dn = rest;
+    }
+    dn
+}
+
 impl fmt::Debug for Object {
     // Values are people's: only names are shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
             .entries(self.attributes.iter().map(|(name, _)| name))
             .finish()
+    }
+}
+
+#[cfg(test)]
+impl Object {
+    pub(crate) fn of(dn: &str, attributes: &[(&str, &[&[u8]])]) -> Self {
+        Self {
+            dn: dn.to_owned(),
+            attributes: attributes
+                .iter()
+                .map(|(name, values)| {
+                    let values = values.iter().map(|value| value.to_vec()).collect();
+                    ((*name).to_owned(), values)
+                })
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lber::common::TagClass;
+    use lber::structure::PL;
+
+    use super::*;
+
+    fn octets(value: &[u8]) -> StructureTag {
+        StructureTag {
+            class: TagClass::Universal,
+            id: 4,
+            payload: PL::P(value.to_vec()),
+        }
+    }
+
+    fn sequence(parts: Vec<StructureTag>) -> StructureTag {
+        StructureTag {
+            class: TagClass::Universal,
+            id: 16,
+            payload: PL::C(parts),
+        }
+    }
+
+    #[test]
+    fn values_stay_bytes_in_their_order_whether_or_not_they_are_text() {
+        let values = sequence(vec![
+            octets(b"0123456789abcdef"),
+            octets(&[0xff, 0]),
+            octets(b"z"),
+        ]);
+        let entry = sequence(vec![
+            octets(b"<GUID=1>;<SID=S-1-5-21-1-1>;CN=a<b>;c,DC=test"),
+            sequence(vec![sequence(vec![octets(b"objectGUID"), values])]),
+        ]);
+
+        let object = Object::decode(entry).unwrap();
+
+        assert_eq!(object.dn, "CN=a<b>;c,DC=test");
+        let expected: [&[u8]; 3] = [b"0123456789abcdef", &[0xff, 0], b"z"];
+        assert_eq!(object.values("OBJECTGUID"), expected);
+        assert_eq!(object.text("mail"), None);
+        assert!(!format!("{object:?}").contains("0123"));
+    }
+
+    #[test]
+    fn a_malformed_entry_is_no_object() {
+        assert_eq!(Object::decode(octets(b"x")), None);
+        assert_eq!(Object::decode(sequence(vec![octets(b"CN=a")])), None);
+        let entry = sequence(vec![octets(&[0xff]), sequence(vec![])]);
+        assert_eq!(Object::decode(entry), None);
     }
 }

@@ -142,3 +142,45 @@ impl Ranges {
         Ok(Some(part.values.to_vec()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DN: &str = "CN=g,DC=corp,DC=test";
+
+    #[test]
+    fn the_range_is_found_beside_an_empty_plain_attribute_in_any_case_and_order() {
+        let values: &[&[u8]] = &[b"a", b"b", b"c"];
+        for object in [
+            Object::of(DN, &[("member", &[]), ("member;range=0-2", values)]),
+            Object::of(DN, &[("Member;Range=0-2", values), ("member", &[])]),
+            Object::of(DN, &[("memberOf", &[b"x"]), ("MEMBER;range=0-2", values)]),
+        ] {
+            let part = part(&object, "member").unwrap();
+            assert_eq!(part.values, values);
+            assert_eq!(part.next, Some(3));
+        }
+    }
+
+    #[test]
+    fn a_star_a_plain_attribute_or_none_is_the_end() {
+        let last = Object::of(DN, &[("member;range=1500-*", &[b"a"])]);
+        assert_eq!(part(&last, "member").unwrap().next, None);
+        let plain = Object::of(DN, &[("member", &[b"a"])]);
+        assert_eq!(part(&plain, "member").unwrap().next, None);
+        assert_eq!(
+            part(&Object::of(DN, &[("memberOf", &[b"a"])]), "member"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_server_that_gives_fewer_than_asked_is_followed() {
+        let object = Object::of(DN, &[("member;range=0-1", &[b"a", b"b"])]);
+
+        assert_eq!(option("member", 0, 1500), "member;range=0-1499");
+        assert_eq!(part(&object, "member").unwrap().next, Some(2));
+        assert_eq!(option("member", 2, 1500), "member;range=2-1501");
+    }
+}

@@ -58,6 +58,8 @@ pub struct Read {
     identity: Identity,
     bases: Bases,
     filter: String,
+    /// Attributes the administrator's filter compares.
+    compared: Vec<String>,
     page_size: u16,
     range_window: usize,
     context: entry::Context,
@@ -105,6 +107,7 @@ impl Session {
             session: self.clone(),
             bases,
             filter,
+            compared: scope.compared(),
             page_size: scope.page_size,
             range_window: scope.range_window,
             context,
@@ -280,7 +283,7 @@ impl Read {
                 }));
                 page.accounts.push(*account);
             }
-            Person::NotAPerson => {}
+            Person::Other => {}
             Person::Issue(issue) => page.issues.push(issue),
         }
     }

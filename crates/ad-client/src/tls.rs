@@ -38,6 +38,8 @@ pub enum TlsReason {
     Revoked,
     /// What answered does not speak TLS.
     NotTls,
+    /// It closed the connection in the middle: the wrong port, no certificate installed, or the network.
+    Closed,
     Other(String),
 }
 
@@ -274,6 +276,13 @@ fn reason(error: &rustls::Error, presented: Option<&Presented>) -> TlsReason {
 }
 
 impl TlsFailure {
+    pub(crate) fn closed() -> Self {
+        Self {
+            reason: TlsReason::Closed,
+            presented: None,
+        }
+    }
+
     pub(crate) fn other(text: impl Into<String>) -> Self {
         Self {
             reason: TlsReason::Other(text.into()),
@@ -310,6 +319,9 @@ impl TlsFailure {
             TlsReason::NotTls => {
                 "Check the port: 636 for ldaps://, 389 for ldap:// with StartTLS.".to_owned()
             }
+            TlsReason::Closed => "Check the port (636 for ldaps://, 389 for ldap:// with StartTLS), and that the domain \
+                controller has a certificate for server authentication."
+                .to_owned(),
             TlsReason::Other(_) => {
                 "Check the domain controller's certificate and TLS settings.".to_owned()
             }
@@ -360,6 +372,7 @@ impl fmt::Display for TlsFailure {
             }
             (TlsReason::Revoked, _) => f.write_str("its certificate is revoked"),
             (TlsReason::NotTls, _) => f.write_str("what answers there does not speak TLS"),
+            (TlsReason::Closed, _) => f.write_str("it closed the connection during the handshake"),
             (TlsReason::Other(text), _) => f.write_str(text),
         }
     }

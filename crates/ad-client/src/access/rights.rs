@@ -107,6 +107,29 @@ impl Session {
         Ok(all)
     }
 
+    /// The first of the attributes that is not known to be readable on the object.
+    pub(crate) async fn hidden_attribute(
+        &self,
+        identity: &Identity,
+        object: ObjectId,
+        names: &[String],
+    ) -> Result<Option<String>, Error> {
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let schema = self.attribute_schema(identity, &asked).await?;
+        let token = self.token(identity).await?;
+        let found = self.descriptors(identity, &[object]).await?;
+        let readable = |name: &String| {
+            let schema = schema.get(&name.to_ascii_lowercase());
+            // What the schema doesn't hold has no values to hide.
+            schema.is_none()
+                || attribute_access(found.get(&object), token.as_ref(), schema) == Access::Granted
+        };
+        Ok(names.iter().find(|name| !readable(name)).cloned())
+    }
+
     async fn descriptors(
         &self,
         identity: &Identity,

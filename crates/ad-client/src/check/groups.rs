@@ -24,7 +24,7 @@ impl Checks {
     async fn find_group(&self, id: &'static str, name: &str) -> (Check, Option<Group>) {
         let (session, identity) = match self.directory(id) {
             Ok(directory) => directory,
-            Err(skipped) => return (skipped, None),
+            Err(skipped) => return (*skipped, None),
         };
         let found = session.group_by_name(&identity.naming_context, name).await;
         match found {
@@ -63,7 +63,7 @@ impl Checks {
         const ID: &str = "members";
         let (session, identity) = match self.directory(ID) {
             Ok(directory) => directory,
-            Err(skipped) => return skipped,
+            Err(skipped) => return *skipped,
         };
         let Some(group) = &self.sync_group else {
             return Check::skipped(ID, "the sync group was not found");

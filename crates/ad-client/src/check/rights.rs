@@ -11,7 +11,7 @@ impl Checks {
         const ID: &str = "deleted-objects";
         let (session, identity) = match self.directory(ID) {
             Ok(directory) => directory,
-            Err(skipped) => return skipped,
+            Err(skipped) => return *skipped,
         };
         match session.sees_deleted_objects(&identity.naming_context).await {
             Ok(true) => Check::ok(ID, "Deleted objects can be seen."),
@@ -32,7 +32,7 @@ impl Checks {
         const ID: &str = "reset-password";
         let (session, identity) = match self.directory(ID) {
             Ok(directory) => directory,
-            Err(skipped) => return skipped,
+            Err(skipped) => return *skipped,
         };
         let Some(group) = &self.rotation_group else {
             return Check::skipped(ID, "the rotation group was not found");

@@ -8,7 +8,7 @@ impl Checks {
         const ID: &str = "scope";
         let (session, identity) = match self.directory(ID) {
             Ok(directory) => directory,
-            Err(skipped) => return skipped,
+            Err(skipped) => return *skipped,
         };
         let probe = self.plan.scope.probe(session, identity).await;
         let probe = match probe {

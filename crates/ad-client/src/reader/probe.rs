@@ -2,7 +2,6 @@
 
 use super::{ReadScope, entry};
 use crate::error::Error;
-use crate::filter::UserFilter;
 use crate::identity::Identity;
 use crate::issue::IssueKind;
 use crate::page::{Next, Pager};
@@ -27,11 +26,7 @@ impl ReadScope {
     ) -> Result<Probe, Error> {
         let filter = self.filter()?;
         let (bases, warnings) = self.resolve(session, identity).await?;
-        let names = self
-            .user_filter
-            .as_ref()
-            .map(UserFilter::attributes)
-            .unwrap_or_default();
+        let names = self.compared();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let schema = session.attribute_schema(identity, &names).await?;
         let mut anybody = false;

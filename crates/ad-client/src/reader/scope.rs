@@ -92,6 +92,14 @@ impl ReadScope {
         Ok(format!("(&(objectCategory=person)(objectClass=user){own})"))
     }
 
+    /// Attributes the administrator's filter compares.
+    pub(super) fn compared(&self) -> Vec<String> {
+        self.user_filter
+            .as_ref()
+            .map(UserFilter::attributes)
+            .unwrap_or_default()
+    }
+
     pub(super) async fn resolve(
         &self,
         session: &Session,

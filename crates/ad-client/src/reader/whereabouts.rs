@@ -7,7 +7,7 @@ use super::Read;
 use crate::control;
 use crate::entry::{self, Person};
 use crate::error::Error;
-use crate::issue::Issue;
+use crate::issue::{Issue, IssueKind};
 use crate::session::{Query, Session};
 
 const WHAT: &str = "find out where an object went";
@@ -19,7 +19,7 @@ pub enum Whereabouts {
     Present(Box<Account>),
     /// There, outside the scope: moved to another OU, or no longer matching the filter, or no person.
     OutOfScope,
-    /// There, but it can't be read.
+    /// There, but it can't be read, or what the filter compares can't.
     Unreadable(Issue),
     /// In the Deleted Objects container: a restore can bring it back.
     Deleted,
@@ -68,13 +68,35 @@ impl Read {
         if object.is_true("isDeleted") {
             return Ok(Whereabouts::Deleted);
         }
-        if !self.bases.hold(&object.dn) || !self.session.matches(&base, &self.filter).await? {
+        if !self.bases.hold(&object.dn) {
             return Ok(Whereabouts::OutOfScope);
         }
-        Ok(match entry::person(&object, self.context) {
-            Person::Account { account, .. } => Whereabouts::Present(account),
-            Person::NotAPerson => Whereabouts::OutOfScope,
-            Person::Issue(issue) => Whereabouts::Unreadable(issue),
+        // What it is comes before whether it matches: an object whose attributes are hidden matches no filter.
+        let account = match entry::person(&object, self.context) {
+            Person::Account { account, .. } => account,
+            Person::Other => return Ok(Whereabouts::OutOfScope),
+            Person::Issue(issue) => {
+                return Ok(Whereabouts::Unreadable(Issue {
+                    object: Some(id),
+                    ..issue
+                }));
+            }
+        };
+        if self.session.matches(&base, &self.filter).await? {
+            return Ok(Whereabouts::Present(account));
+        }
+        let hidden = self
+            .session
+            .hidden_attribute(&self.identity, id, &self.compared)
+            .await?;
+        Ok(match hidden {
+            None => Whereabouts::OutOfScope,
+            Some(name) => Whereabouts::Unreadable(Issue {
+                kind: IssueKind::Unreadable,
+                object: Some(id),
+                dn: object.dn,
+                reason: format!("its `{name}`, which the filter compares, cannot be read"),
+            }),
         })
     }
 }

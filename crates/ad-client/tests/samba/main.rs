@@ -1,0 +1,14 @@
+//! Against a real Samba AD domain controller.
+
+#[cfg(test)]
+mod bind;
+#[cfg(test)]
+mod dc;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod read;
+#[cfg(test)]
+mod rights;
+#[cfg(test)]
+mod tls;
