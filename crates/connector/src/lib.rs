@@ -11,6 +11,12 @@ mod settings;
 mod source;
 pub mod store;
 mod supervisor;
+#[cfg(feature = "testing")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "code of tests: a failure here is a failed test"
+)]
+pub mod testing;
 mod timing;
 mod wiring;
 mod worker;
