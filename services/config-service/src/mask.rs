@@ -184,12 +184,10 @@ fn has_immutable(field: &FieldDescriptor) -> bool {
 
 /// Messages of our own are changed field by field; well-known types such as durations are values.
 fn of_ours(field: &FieldDescriptor) -> bool {
-    match field.kind() {
-        Kind::Message(message) => {
-            !field.is_list() && !field.is_map() && message.full_name().starts_with("hes.")
-        }
-        _ => false,
-    }
+    let Kind::Message(message) = field.kind() else {
+        return false;
+    };
+    !field.is_list() && !field.is_map() && message.full_name().starts_with("hes.")
 }
 
 fn behaviors(field: &FieldDescriptor) -> Vec<i32> {
@@ -341,7 +339,10 @@ mod tests {
             let violations = match patched(patch.clone(), &["display_name", path]).unwrap_err() {
                 MaskError::Refused(violations) if !immutable => violations,
                 MaskError::Immutable(violations) if immutable => violations,
-                other => panic!("{path}: {other:?}"),
+                other @ (MaskError::Refused(_)
+                | MaskError::Immutable(_)
+                | MaskError::Descriptor { .. }
+                | MaskError::UnknownMessage(_)) => panic!("{path}: {other:?}"),
             };
             let named = |v: &Violation| v.field == path || v.problem.contains(&format!("`{path}`"));
             assert!(violations.iter().all(named), "{path}: {violations:?}");

@@ -1,0 +1,396 @@
+use api::config::v1::{
+    Domain, Employee, GetEmployeeRequest, LinkReason, ListEmployeesRequest, RemovalPolicy,
+    StreamEmployeesRequest, UpdateDomainRequest, WatchEmployeesRequest,
+};
+use api::directory::v1::Presence;
+use events::{Bus as _, ConsumerSpec, Filter, Received};
+use futures::TryStreamExt as _;
+use prost_types::{Duration, FieldMask};
+use runtime::grpc::Reason;
+use tonic::Code;
+
+use crate::world::{World, person, poll};
+
+const DAY: u64 = 24;
+
+fn keeps(policy: RemovalPolicy) -> impl FnOnce(&mut Domain) {
+    move |domain| {
+        domain.removal_policy = policy.into();
+        domain.removal_grace = Some(Duration {
+            seconds: 10 * 86_400,
+            nanos: 0,
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_member_becomes_an_employee_and_follows_the_directory() {
+    let world = World::new().await;
+    world.domain("corp").await;
+
+    let joined = person("corp", 1).named("Ada").mail("ada@corp.example.com");
+    world.tell(&joined.account()).await;
+    let employee = world.employee_of(&person("corp", 1).account()).await;
+    assert_eq!(
+        (employee.display_name.as_str(), employee.mail.as_str()),
+        ("Ada", "ada@corp.example.com")
+    );
+    assert_eq!((employee.active, employee.generation), (true, 1));
+    assert_eq!(employee.accounts[0].link_reason(), LinkReason::First);
+
+    let renamed = person("corp", 1).named("Ada King").generation(2).account();
+    world.tell(&renamed).await;
+    let after = world.employee_of(&renamed).await;
+    assert_eq!(
+        (
+            after.display_name.as_str(),
+            after.mail.as_str(),
+            after.generation
+        ),
+        ("Ada King", "", 2)
+    );
+    assert_eq!(
+        (after.name.as_str(), &after.create_time),
+        (employee.name.as_str(), &employee.create_time)
+    );
+
+    let disabled = person("corp", 1)
+        .named("Ada King")
+        .disabled()
+        .generation(3)
+        .account();
+    world.tell(&disabled).await;
+    assert!(!world.employee_of(&disabled).await.active);
+}
+
+#[tokio::test]
+async fn what_is_old_or_told_twice_changes_nothing_and_tells_nothing() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    let filter = Filter::family("employee").unwrap();
+    let spec = ConsumerSpec {
+        name: "test".into(),
+        filter,
+        max_deliver: 3,
+        ack_wait: std::time::Duration::from_secs(60),
+    };
+    let mut consumer = world.bus.consumer(spec).await.unwrap();
+    let newer = person("corp", 1).named("Newer").generation(5).account();
+    for account in [
+        newer.clone(),
+        person("corp", 1).named("Older").generation(4).account(),
+        newer.clone(),
+    ] {
+        world.tell(&account).await;
+    }
+    world.settled().await;
+
+    let employee = world.employee_of(&newer).await;
+    assert_eq!(
+        (employee.display_name.as_str(), employee.generation),
+        ("Newer", 1)
+    );
+    let id = employee.name.strip_prefix("employees/").unwrap().to_owned();
+    let mut subjects = Vec::new();
+    while subjects.len() < 2 {
+        let Received::Events(deliveries) = consumer.next(10).await.unwrap() else {
+            panic!("a gap");
+        };
+        consumer.ack(&deliveries).await.unwrap();
+        subjects.extend(
+            deliveries
+                .into_iter()
+                .map(|delivery| delivery.envelope.subject.to_string()),
+        );
+    }
+    // One for the person, one for the marker told last.
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert_eq!(subjects[0], format!("hes.employee.{id}.employee.created"));
+    assert!(!subjects[1].contains(&id) && subjects[1].ends_with(".employee.created"));
+}
+
+#[tokio::test]
+async fn only_members_become_employees() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    for (number, presence) in [
+        (1, Presence::RotationOnly),
+        (2, Presence::Left),
+        (3, Presence::Deleted),
+    ] {
+        world
+            .tell(&person("corp", number).presence(presence).account())
+            .await;
+    }
+    // Of a domain that isn't configured here.
+    world.tell(&person("elsewhere", 4).account()).await;
+    world.settled().await;
+    assert_eq!(world.all_employees().await.len(), 1, "the marker alone");
+
+    let member = person("corp", 1).generation(2).account();
+    world.tell(&member).await;
+    assert!(world.employee_of(&member).await.active);
+}
+
+/// The employee after their only account left, and what became of it ten days later.
+async fn leaver(policy: RemovalPolicy) -> (Employee, Option<Employee>) {
+    let world = World::new().await;
+    world.domain_with("corp", keeps(policy)).await;
+    world.tell(&person("corp", 1).account()).await;
+    let left = person("corp", 1)
+        .presence(Presence::Left)
+        .generation(2)
+        .account();
+    world.tell(&left).await;
+    let after = world.employee_of(&left).await;
+
+    world
+        .clock
+        .advance(std::time::Duration::from_hours(11 * DAY));
+    let get = GetEmployeeRequest {
+        name: after.name.clone(),
+    };
+    let later = if policy == RemovalPolicy::Delete {
+        poll("the employee is deleted", async || {
+            let status = world.employees().get_employee(get.clone()).await.err()?;
+            (status.code() == Code::NotFound).then_some(())
+        })
+        .await;
+        // The account is known all the same, and makes a new employee when it returns.
+        let back = person("corp", 1).generation(3).account();
+        world.tell(&back).await;
+        assert_ne!(world.employee_of(&back).await.name, after.name);
+        None
+    } else {
+        world.settled().await;
+        Some(
+            world
+                .employees()
+                .get_employee(get)
+                .await
+                .unwrap()
+                .into_inner(),
+        )
+    };
+    (after, later)
+}
+
+#[tokio::test]
+async fn who_leaves_is_kept_deactivated_or_deleted_as_the_domain_says() {
+    let (kept, later) = leaver(RemovalPolicy::Keep).await;
+    assert!(kept.active && kept.purge_time.is_none() && later == Some(kept));
+
+    let (deactivated, later) = leaver(RemovalPolicy::Deactivate).await;
+    assert!(!deactivated.active && deactivated.purge_time.is_none() && later == Some(deactivated));
+
+    let (leaving, gone) = leaver(RemovalPolicy::Delete).await;
+    assert!(!leaving.active && leaving.purge_time.is_some() && gone.is_none());
+}
+
+#[tokio::test]
+async fn who_returns_before_the_purge_is_revived_and_who_is_recreated_is_new() {
+    let world = World::new().await;
+    world
+        .domain_with("corp", keeps(RemovalPolicy::Delete))
+        .await;
+    let mail = "ada@corp.example.com";
+    world.tell(&person("corp", 1).mail(mail).account()).await;
+    let deleted = person("corp", 1)
+        .mail(mail)
+        .presence(Presence::Deleted)
+        .generation(2)
+        .account();
+    world.tell(&deleted).await;
+    let before = world.employee_of(&deleted).await;
+    assert!(before.purge_time.is_some());
+
+    // The same name and mail under another object id.
+    let recreated = person("corp", 2).mail(mail).account();
+    world.tell(&recreated).await;
+    assert_ne!(world.employee_of(&recreated).await.name, before.name);
+
+    let restored = person("corp", 1).mail(mail).generation(3).account();
+    world.tell(&restored).await;
+    let after = world.employee_of(&restored).await;
+    assert_eq!(
+        (after.name.as_str(), after.active, after.purge_time),
+        (before.name.as_str(), true, None)
+    );
+}
+
+#[tokio::test]
+async fn a_policy_that_changes_gives_who_left_long_ago_the_whole_grace() {
+    let world = World::new().await;
+    let domain = world
+        .domain_with("corp", keeps(RemovalPolicy::Deactivate))
+        .await;
+    world.tell(&person("corp", 1).account()).await;
+    let left = person("corp", 1)
+        .presence(Presence::Left)
+        .generation(2)
+        .account();
+    world.tell(&left).await;
+    let name = world.employee_of(&left).await.name;
+    world
+        .clock
+        .advance(std::time::Duration::from_hours(100 * DAY));
+
+    let mut request = UpdateDomainRequest {
+        domain: Some(Domain {
+            name: domain.name,
+            ..Default::default()
+        }),
+        update_mask: Some(FieldMask {
+            paths: vec!["removal_policy".into()],
+        }),
+        validate_only: false,
+    };
+    request
+        .domain
+        .as_mut()
+        .unwrap()
+        .set_removal_policy(RemovalPolicy::Delete);
+    world.domains().update_domain(request).await.unwrap();
+
+    let get = GetEmployeeRequest { name };
+    let leaving = poll("the employee is leaving", async || {
+        let employee = world
+            .employees()
+            .get_employee(get.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        employee.purge_time.is_some().then_some(employee)
+    })
+    .await;
+    let now: i64 = runtime::Clock::now(&world.clock).as_second();
+    assert_eq!(leaving.purge_time.unwrap().seconds, now + 10 * 86_400);
+}
+
+#[tokio::test]
+async fn lists_are_filtered_by_domain_and_by_the_beginning_of_a_name() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    world.domain("lab").await;
+    let people = [
+        person("corp", 1)
+            .named("Ada Lovelace")
+            .mail("ada@x.example"),
+        person("corp", 2).named("Émile Zola"),
+        person("lab", 3)
+            .named("Grace Hopper")
+            .mail("amazing@y.example"),
+    ];
+    for person in people {
+        world.tell(&person.account()).await;
+    }
+    world.settled().await;
+
+    let names = async |domain: &str, query: &str, page_size: i32, page_token: &str| {
+        let request = ListEmployeesRequest {
+            page_size,
+            page_token: page_token.into(),
+            domain: domain.into(),
+            query: query.into(),
+        };
+        let answer = world
+            .employees()
+            .list_employees(request)
+            .await
+            .map(tonic::Response::into_inner)?;
+        let names: Vec<_> = answer
+            .employees
+            .iter()
+            .map(|employee| employee.display_name.clone())
+            .collect();
+        Ok::<_, tonic::Status>((names, answer.next_page_token))
+    };
+
+    assert_eq!(names("", "", 0, "").await.unwrap().0.len(), 4);
+    assert_eq!(
+        names("domains/lab", "", 0, "").await.unwrap().0,
+        ["Grace Hopper"]
+    );
+    assert_eq!(names("", "ADA L", 0, "").await.unwrap().0, ["Ada Lovelace"]);
+    assert_eq!(names("", "émi", 0, "").await.unwrap().0, ["Émile Zola"]);
+    assert_eq!(names("", "lab-3", 0, "").await.unwrap().0, ["Grace Hopper"]);
+    assert_eq!(names("", "lovelace", 0, "").await.unwrap().0.len(), 0);
+    assert_eq!(
+        names("domains/corp", "a", 0, "").await.unwrap().0,
+        ["Ada Lovelace"]
+    );
+    assert_eq!(names("", "%", 0, "").await.unwrap().0.len(), 0);
+    let (first, token) = names("domains/corp", "", 1, "").await.unwrap();
+    let (second, end) = names("domains/corp", "", 1, &token).await.unwrap();
+    let mut both = [first, second].concat();
+    both.sort();
+    assert_eq!(both, ["Ada Lovelace", "Émile Zola"]);
+    assert_eq!(end, "");
+    let foreign = names("domains/lab", "", 1, &token).await.unwrap_err();
+    assert_eq!(Reason::of(&foreign), Some(Reason::InvalidPageToken));
+    assert_eq!(
+        names("nonsense", "", 0, "").await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+}
+
+#[tokio::test]
+async fn changes_are_watched_and_everybody_is_streamed() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    let mut watch = world
+        .employees()
+        .watch_employees(WatchEmployeesRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+
+    world.tell(&person("corp", 1).named("Ada").account()).await;
+
+    let seen = watch.message().await.unwrap().unwrap().employee.unwrap();
+    assert_eq!(seen.display_name, "Ada");
+    let stream = world
+        .employees()
+        .stream_employees(StreamEmployeesRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let all: Vec<_> = stream.try_collect().await.unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].employee, Some(seen));
+    assert!(all[0].read_time.is_some());
+}
+
+#[tokio::test]
+async fn a_snapshot_makes_up_for_missed_events() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    world
+        .tell(&person("corp", 1).named("Known").account())
+        .await;
+    world.employee_of(&person("corp", 1).account()).await;
+    *world.connector.accounts.lock().unwrap() = vec![
+        person("corp", 1).named("Stale").generation(1).account(),
+        person("corp", 2).named("Missed").generation(7).account(),
+    ];
+
+    // An event that is too old when it is first asked for leaves a gap; undeleting asks for the same snapshot.
+    let name = "domains/corp".to_owned();
+    let delete = api::config::v1::DeleteDomainRequest {
+        name: name.clone(),
+        ..Default::default()
+    };
+    world.domains().delete_domain(delete).await.unwrap();
+    world
+        .domains()
+        .undelete_domain(api::config::v1::UndeleteDomainRequest { name })
+        .await
+        .unwrap();
+
+    let missed = world
+        .employee_of(&person("corp", 2).generation(7).account())
+        .await;
+    assert_eq!(missed.display_name, "Missed");
+    let known = world.employee_of(&person("corp", 1).account()).await;
+    assert_eq!(known.display_name, "Known");
+}
