@@ -54,11 +54,11 @@ pub(crate) struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Form of the result; JSON is the proto3 JSON mapping, and a list is an array
+    /// Form of the result; JSON is the proto3 JSON mapping of the message, a list is an array
     #[arg(short, long, global = true, value_enum, default_value_t)]
     output: Format,
     /// Where the API is
-    #[arg(long, global = true, value_name = "URL", env = "HES_API", default_value = DEFAULT_API, value_parser = api_url)]
+    #[arg(long, global = true, value_name = "URL", env = "HES_API", hide_env_values = true, default_value = DEFAULT_API, value_parser = api_url)]
     pub(crate) api: Url,
     /// File of the bearer token; with `hes up` that is DIR/admin.token
     #[arg(long, global = true, value_name = "FILE", env = "HES_API_TOKEN_FILE", value_parser = path)]
@@ -85,6 +85,7 @@ enum Noun {
     /// Run all services in this process, until SIGTERM or Ctrl-C
     Up(Box<up::Up>),
     /// Show whether the services are well, and how each domain's sync stands
+    #[command(after_help = status::HELP)]
     Status(status::Status),
     /// Domains: the directories people are imported from
     #[command(subcommand)]

@@ -22,12 +22,12 @@ use crate::failure::Failure;
 /// The form of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people: tables, cut to the terminal, times relative to now.
+    // For people: fitted to the terminal, times relative to now.
     #[default]
     Table,
-    /// The proto3 JSON mapping of the message; a list is an array.
+    // The proto3 JSON mapping of the message; a list is an array.
     Json,
-    /// The same as JSON, written as YAML.
+    // The same value.
     Yaml,
 }
 

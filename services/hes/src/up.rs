@@ -39,8 +39,8 @@ Examples:
   hes up --data-dir /var/lib/hes --kek-file /etc/hes/kek --listen 0.0.0.0:7443 --log-format json
   HES__TELEMETRY__FILTER=debug hes up --data-dir ./data
 
-Prints the address, where the administrator's token and the certificate are, and `ready` on a line of its own. SIGTERM
-or Ctrl-C finishes what is in hand; a second one leaves at once. The data directory holds everything: SQLite files, keys,
+Prints the address, where the administrator's token and the certificate are, and `ready` on a line of its own. SIGTERM \
+or Ctrl-C finishes what is in hand; a second one leaves at once. The data directory holds everything: SQLite files, keys, \
 certificates. To have another administrator's token, stop, delete DIR/admin.token*, and start.";
 
 /// Arguments of `hes up`.

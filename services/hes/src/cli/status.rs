@@ -17,11 +17,11 @@ use crate::{
     output::{Cell, Record, Screen, Table, Tone, ago, from_now, last_part, value},
 };
 
-/// `-o json`: an object of `api` (its address), `services` (name, status) and `domains` (`domain`, `syncState`).
-///
-/// Exit code 0 when the API answers, whatever it says; 1 when it can't be reached or refuses.
+pub(super) const HELP: &str = "\
+Exit code 0 when the API answers, whatever it says; 1 when it can't be reached or refuses. `-o json` is an object: `api` \
+(its address), `services` (each with `name` and `status`), and `domains` (each with `domain`, and `syncState` or `error`).";
+
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Status {}
 
 /// How one domain stands.

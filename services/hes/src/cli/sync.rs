@@ -27,7 +27,7 @@ Examples:
 Exit codes, with --wait or --dry-run:
   0  applied, unchanged, or planned
   1  failed; nothing was changed
-  3  held, or with --dry-run: would be held. See `hes sync show RUN`, then `hes sync approve RUN` or `reject RUN`";
+  3  held, or with --dry-run: would be held; see hes sync show, approve, reject";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {

@@ -3,6 +3,9 @@ use std::{env, io::IsTerminal};
 use console::Term;
 use jiff::Timestamp;
 
+/// Of a terminal that doesn't tell.
+const USUAL_WIDTH: u16 = 80;
+
 /// Where people read: how wide it is, what it can show, and what time it is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Screen {
@@ -20,9 +23,10 @@ impl Screen {
         let term = Term::stdout();
         let is_terminal = std::io::stdout().is_terminal();
         Self {
-            width: is_terminal
-                .then(|| term.size_checked().map(|(_, columns)| columns))
-                .flatten(),
+            width: is_terminal.then(|| {
+                term.size_checked()
+                    .map_or(USUAL_WIDTH, |(_, columns)| columns)
+            }),
             colours: is_terminal && colours_wanted(),
             unicode: is_unicode(&locale()),
             now,

@@ -24,8 +24,14 @@ pub(super) fn open(
             path.display()
         ));
     }
-    let keys = FileKeyProvider::load(&path, &Placement::Anywhere)
-        .map_err(|error| failed(&path, &error))?;
+    let keys = FileKeyProvider::load(&path, &Placement::Anywhere).map_err(|error| {
+        let failure = failed(&path, &error);
+        if path.exists() {
+            failure
+        } else {
+            failure.next("give --kek-file the file that was used so far")
+        }
+    })?;
     if path
         .canonicalize()
         .is_ok_and(|path| path.starts_with(dir.path()))
@@ -40,7 +46,5 @@ pub(super) fn open(
 }
 
 fn failed(path: &Path, error: &KeyFileError) -> Failure {
-    Failure::new(format!("could not use the key file {}", path.display()))
-        .caused_by(error)
-        .next("give --kek-file the file that was used so far")
+    Failure::new(format!("could not use the key file {}", path.display())).caused_by(error)
 }

@@ -17,8 +17,8 @@ use crate::{
 };
 
 const HELP: &str = "\
-The file is TOML, YAML or JSON, by its name's end; - is standard input, YAML or JSON. It holds all the settings: what it
-leaves out has its default again. Its fields are those of `hes domain passwordless get ID -o json`, so that can be edited
+The file is TOML, YAML or JSON, by its name's end; - is standard input, YAML or JSON. It holds all the settings: what it \
+leaves out has its default again. Its fields are those of `hes domain passwordless get ID -o json`, so that can be edited \
 and set; an `etag` in it must still be the present one.
 
 Example, passwordless.toml:
@@ -26,9 +26,11 @@ Example, passwordless.toml:
   validity = \"31536000s\"          # a year; 1 hour to 10 years
   renewBefore = \"2592000s\"        # 30 days before its end
   targetGroup = \"Passwordless\"    # empty: everyone in the sync group
-  [adcs]                          # Active Directory; for Entra: [rootCertificate] certificatePem, crlUrl
+  [adcs]                          # Active Directory
   certificateAuthority = 'ca1.corp.example.com\\Corp Issuing CA'
-  certificateTemplate = \"SmartcardLogon\"";
+  certificateTemplate = \"SmartcardLogon\"
+
+For Entra, instead of [adcs]: [rootCertificate] with certificatePem and crlUrl.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -171,6 +173,7 @@ mod tests {
             .lines()
             .skip_while(|line| !line.ends_with(".toml:"))
             .skip(1)
+            .take_while(|line| !line.is_empty())
             .fold(String::new(), |text, line| text + line + "\n");
 
         let settings = parse(&file("passwordless.toml"), &example).unwrap();

@@ -41,7 +41,8 @@ pub(crate) struct Settings {
     /// Time between syncs, 1m to 7d, such as 15m or 2h [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Sync")]
     sync_interval: Option<Duration>,
-    /// What becomes of an employee whose last account leaves [default: deactivate]
+    /// What becomes of an employee whose last account leaves: stays as it was, becomes inactive, or also is deleted
+    /// after the grace period unless an account returns [default: deactivate]
     #[arg(long, value_name = "POLICY", value_enum, help_heading = "Sync")]
     removal_policy: Option<Removal>,
     /// With `delete`, time between leaving and deletion, up to 365d [default: 30d]
@@ -88,11 +89,8 @@ pub(crate) struct Settings {
 /// What becomes of an employee whose last account leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Removal {
-    /// The employee stays as it was
     Keep,
-    /// The employee becomes inactive
     Deactivate,
-    /// The employee becomes inactive, and is deleted after the grace period unless an account returns
     Delete,
 }
 

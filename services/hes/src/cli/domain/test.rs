@@ -17,13 +17,13 @@ use crate::{
 };
 
 pub(super) const HELP: &str = "\
-Each check is OK, WARNING, FAILED, UNKNOWN (could not be determined; never read as OK), or SKIPPED (it needs one that
-failed). Nothing is saved or changed. Exit code 1 when a check FAILED. `-o json` is the array of checks; their `id`s are
+Each check is OK, WARNING, FAILED, UNKNOWN (could not be determined; never read as OK), or SKIPPED (it needs one that \
+failed). Nothing is saved or changed. Exit code 1 when a check FAILED. `-o json` is the array of checks; their `id`s are \
 stable.
 
 Examples:
   hes domain test corp
-  hes domain test corp --logon-name svc-new@corp.example.com --password-file -     before saving a new account
+  hes domain test corp --logon-name svc-new@corp.example.com --password-file -   # before saving
   hes domain test corp -o json | jq -r '.[] | select(.grade == \"GRADE_FAILED\") | .id'";
 
 /// Where the words of a check begin.

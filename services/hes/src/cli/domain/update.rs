@@ -13,7 +13,7 @@ Examples:
   hes domain update corp --server ldaps://dc1.corp.example.com --server ldaps://dc2.corp.example.com
   hes domain update corp --base-dn '' --include-ou ''       an empty value is the default again
 
-A list replaces the one before. Naming a group, even by the same name, finds it anew. Also: --no-start-tls,
+A list replaces the one before. Naming a group, even by the same name, finds it anew. Also: --no-start-tls, \
 --nested-groups, --public-authorities. Credentials: hes domain set-credentials. The domain name never changes.";
 
 #[derive(Args, Debug)]
