@@ -228,7 +228,12 @@ impl<D: Directory> ConnectorService for Connector<D> {
         request: Request<proto::StreamAccountsRequest>,
     ) -> Answer<Self::StreamAccountsStream> {
         let domain = domain_id("domain", &request.into_inner().domain)?;
-        let snapshot = self.0.store.snapshot(&domain).await.map_err(internal)?;
+        let mut snapshot = self.0.store.snapshot(&domain).await.map_err(internal)?;
+        if snapshot.is_none() {
+            // Added a moment ago, perhaps.
+            self.seat(&domain).await?;
+            snapshot = self.0.store.snapshot(&domain).await.map_err(internal)?;
+        }
         let snapshot = snapshot.ok_or_else(|| no_domain(&domain))?;
         let read_time = time::to_proto(self.0.clock.now());
         let answer =

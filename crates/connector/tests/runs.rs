@@ -1,4 +1,5 @@
 //! Runs of the whole connector, on directories in memory and a real database.
+#![expect(clippy::unwrap_used, reason = "what tests share fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -109,7 +110,7 @@ async fn each_change_is_told_once_with_the_whole_state_and_a_newer_generation() 
     let [ada, bob, cyd] = [1, 2, 3].map(FakeSource::user);
     directory.change(|source| {
         source.change(ada, |account| {
-            account.mail = Some("ada@new.test".to_owned())
+            account.mail = Some("ada@new.test".to_owned());
         });
         source.delete(bob);
         source.leave(FakeSource::sync_group(), cyd);
@@ -554,16 +555,12 @@ async fn a_group_setting_written_again_finds_the_group_anew() {
     let anew = world.sync("corp").await;
 
     assert_eq!(state(&anew), SyncRunState::Unchanged, "{anew:?}");
-    let pinned = world
-        .events()
-        .await
-        .into_iter()
-        .filter_map(|(_, payload)| match payload {
-            Payload::DirectoryPinned(pinned) => {
-                Some((pinned.generation, pinned.sync_group.unwrap().id))
-            }
-            _ => None,
-        });
+    let pinned = world.events().await.into_iter().filter_map(|(_, payload)| {
+        let Payload::DirectoryPinned(pinned) = payload else {
+            return None;
+        };
+        Some((pinned.generation, pinned.sync_group.unwrap().id))
+    });
     let expected = [(1, FakeSource::sync_group()), (2, other)].map(|(n, id)| (n, id.to_string()));
     assert_eq!(pinned.collect::<Vec<_>>(), expected);
     world.stop().await;
