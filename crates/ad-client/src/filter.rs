@@ -89,7 +89,7 @@ impl UserFilter {
     }
 
     /// The names of the attributes it compares. Those given by object identifier are left out.
-    pub(crate) fn attributes(&self) -> Vec<String> {
+    pub fn attributes(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .0
             .split('(')

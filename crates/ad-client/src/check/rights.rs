@@ -76,7 +76,11 @@ impl Checks {
             Check::new(
                 ID,
                 Grade::Failed,
-                format!("The password of {denied} of {all} members of the rotation group may not be reset."),
+                format!(
+                    "The password of {denied} of {all} members of the rotation group may not be reset: {}{}.",
+                    lacking.join(", "),
+                    if denied > lacking.len() { ", …" } else { "" }
+                ),
             )
             .remedy(GRANT)
             .detail("first_lacking", lacking.join(", "))
