@@ -12,7 +12,11 @@ const LONG_FILE_LINES: usize = 600;
 
 pub(crate) fn run() -> Result<bool> {
     let mut good = run::timed("format", || {
-        run::succeeds(run::cargo()?.args(["fmt", "--all", "--check"]))
+        let good = run::succeeds(run::cargo()?.args(["fmt", "--all", "--check", "--", "-l"]))?;
+        if !good {
+            eprintln!("error: these files aren't formatted: run `cargo fmt --all`");
+        }
+        Ok(good)
     })?;
     good &= run::timed("import rules", imports::check)?;
     good &= run::timed("generated code", generate::is_up_to_date)?;

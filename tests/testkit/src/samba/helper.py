@@ -134,8 +134,10 @@ def create_user(name, cn=None, parent=None, disabled=False, password=None, must_
 def bulk_users(prefix, count, group=None, parent=None):
     parent, domain, dns = parent or "CN=Users," + base, prefix.capitalize(), sam.domain_dns_name()
     members = []
+    # Ten times as fast: ldb prepares no way back from each single addition.
+    batch = SamDB(session_info=system_session(), lp=lp, options=["batch_mode:1"])
     for start in range(0, count, 1000):
-        sam.transaction_start()
+        batch.transaction_start()
         try:
             for number in range(start, min(start + 1000, count)):
                 name = "%s%06d" % (prefix, number)
@@ -146,12 +148,12 @@ def bulk_users(prefix, count, group=None, parent=None):
                     "givenName": [domain],
                     "sn": ["%06d" % number],
                 })
-                sam.add(message)
+                batch.add(message)
                 members.append(str(message.dn))
         except BaseException:
-            sam.transaction_cancel()
+            batch.transaction_cancel()
             raise
-        sam.transaction_commit()
+        batch.transaction_commit()
     if group is not None and members:
         message = ldb.Message(ldb.Dn(sam, dn_of(group)))
         message["member"] = ldb.MessageElement([text(dn) for dn in members], ldb.FLAG_MOD_ADD, "member")
