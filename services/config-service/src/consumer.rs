@@ -2,6 +2,7 @@
 //! delivered again, and what was applied of it before is older than what is known.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use api::event::v1::{DirectoryPinned, Event, event::Payload};
@@ -12,6 +13,7 @@ use runtime::{SharedClock, Shutdown};
 use tracing::{debug, warn};
 
 use crate::audit::Record;
+use crate::backoff::backoff;
 use crate::domains::{By, domain_name};
 use crate::employees::{Applied, ApplyError, Book, Employees};
 use crate::store::{self, StoreError, WorkKind};
@@ -46,19 +48,25 @@ impl DirectoryEvents {
     /// Runs until shutdown. The bus or the database down is waited out.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let token = shutdown.token();
+        let failures = AtomicU32::new(0);
         while !token.is_cancelled() {
-            let Some(Err(error)) = token.run_until_cancelled(Box::pin(self.consume())).await else {
+            let consumed = token.run_until_cancelled(Box::pin(self.consume(&failures)));
+            let Some(Err(error)) = consumed.await else {
                 return;
             };
+            let pause = backoff(
+                &self.employees.ids,
+                failures.fetch_add(1, Ordering::Relaxed) + 1,
+            );
             warn!(
                 error = &error as &dyn std::error::Error,
-                "failed to take directory events; trying again"
+                "failed to take directory events; trying again in {pause:.1?}"
             );
-            token.run_until_cancelled(tokio::time::sleep(RETRY)).await;
+            token.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 
-    async fn consume(&self) -> Result<(), BatchError> {
+    async fn consume(&self, failures: &AtomicU32) -> Result<(), BatchError> {
         let filter =
             Filter::family("directory").map_err(|_| StoreError::corrupt("filter", "directory"))?;
         let spec = ConsumerSpec {
@@ -70,7 +78,10 @@ impl DirectoryEvents {
         let mut consumer = self.bus.consumer(spec).await?;
         loop {
             match consumer.next(BATCH).await? {
-                Received::Events(deliveries) => self.take(consumer.as_mut(), deliveries).await?,
+                Received::Events(deliveries) => {
+                    self.take(consumer.as_mut(), deliveries).await?;
+                    failures.store(0, Ordering::Relaxed);
+                }
                 Received::Gap { reason } => {
                     warn!(
                         reason,

@@ -2,6 +2,7 @@
 
 mod announce;
 pub mod audit;
+mod backoff;
 mod connectors;
 mod consumer;
 mod domains;
@@ -170,4 +171,23 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         })
         .task("work", OnEnd::ShutDown, |shutdown| worker.run(shutdown))
         .task("sync requests", OnEnd::ShutDown, desk_work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_written_defaults_are_the_defaults() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct File {
+            config_service: Settings,
+        }
+        let layers = runtime::settings::Layers::new(&[DEFAULT_SETTINGS]);
+
+        let file: File = runtime::settings::load(&layers).unwrap();
+
+        assert_eq!(file.config_service, Settings::default());
+    }
 }

@@ -11,13 +11,13 @@ use storage::Database;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use crate::backoff::backoff;
 use crate::connectors::Connectors;
 use crate::consumer::ACTOR;
 use crate::domains::{By, DomainError, Domains, domain_name};
 use crate::employees::{ApplyError, Employees};
 use crate::store::{self, StoreError, Work, WorkKind};
 
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
 const BATCH: usize = 256;
 
 /// Says that there may be work.
@@ -63,10 +63,17 @@ impl Worker {
                 "failed to bring credentials under the active key; trying again at the next start"
             );
         }
+        let mut failures = 0;
         while !token.is_cancelled() {
             let pause = match token.run_until_cancelled(Box::pin(self.round())).await {
-                Some(true) => self.interval,
-                Some(false) => AFTER_FAILURE,
+                Some(true) => {
+                    failures = 0;
+                    self.interval
+                }
+                Some(false) => {
+                    failures += 1;
+                    backoff(&self.domains.ids, failures).min(self.interval)
+                }
                 None => return,
             };
             tokio::select! {

@@ -5,6 +5,7 @@ use api::connector::v1::TestConnectionRequest;
 use directory::DirectoryKind;
 
 use super::{By, DomainError, Domains, Secret, domain_message, domain_name};
+use crate::audit::Outcome;
 use crate::domains::read::domain_id;
 use crate::store::{self, DomainRow};
 use crate::validate;
@@ -36,10 +37,15 @@ impl Domains {
     ) -> Result<Test, DomainError> {
         let given = request.credentials.take().map(Secret::new);
         let unsaved = given.is_some() || matches!(request.subject, Some(Subject::Domain(_)));
+        let mut tx = self.db.begin().await?;
         if unsaved && !administrator {
+            let record = by
+                .record_of("domain.test", "domains/-")
+                .outcome(Outcome::Denied);
+            store::append(&mut tx, record).await?;
+            tx.commit().await?;
             return Err(DomainError::UnsavedTest);
         }
-        let mut tx = self.db.begin().await?;
         let (domain, kind, saved) = match request.subject {
             Some(Subject::Name(name)) => {
                 let row = self.live(&mut tx, &domain_id("name", &name)?).await?;

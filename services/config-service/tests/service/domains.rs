@@ -1,51 +1,17 @@
 use api::config::v1::{
-    ActiveDirectorySettings, AdcsAuthority, CreateDomainRequest, DeleteDomainRequest, Domain,
-    EntraSettings, GetPasswordlessSettingsRequest, ListDomainsRequest, PasswordlessSettings,
-    RemovalPolicy, TestDomainRequest, UndeleteDomainRequest, UpdateDomainRequest,
-    UpdatePasswordlessSettingsRequest, create_domain_request::Logon, domain::Directory,
-    passwordless_settings::Authority, test_domain_request::Subject,
+    CreateDomainRequest, CredentialState, DeleteDomainRequest, Domain, EntraSettings,
+    ListDomainsRequest, RemovalPolicy, RemoveCredentialsRequest, UndeleteDomainRequest,
+    create_domain_request::Logon, domain::Directory,
 };
-use futures::TryStreamExt as _;
-use prost_types::{Duration, FieldMask};
-use runtime::Caller;
+use api::event::v1::{Event, event::Payload};
+use events::{Bus as _, ConsumerSpec, Filter, Received};
+use prost::Message as _;
+use prost_types::Duration;
 use runtime::grpc::Reason;
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic::Code;
 
-use crate::world::{World, create, credentials, get, operator, poll};
-
-fn mask(paths: &[&str]) -> Option<FieldMask> {
-    Some(FieldMask {
-        paths: paths.iter().map(ToString::to_string).collect(),
-    })
-}
-
-fn update(id: &str, paths: &[&str], change: impl FnOnce(&mut Domain)) -> UpdateDomainRequest {
-    let mut domain = Domain {
-        name: format!("domains/{id}"),
-        directory: Some(Directory::ActiveDirectory(
-            ActiveDirectorySettings::default(),
-        )),
-        ..Default::default()
-    };
-    change(&mut domain);
-    UpdateDomainRequest {
-        domain: Some(domain),
-        update_mask: mask(paths),
-        validate_only: false,
-    }
-}
-
-fn fields(status: &Status) -> Vec<String> {
-    let violations = status
-        .get_details_bad_request()
-        .map(|bad| bad.field_violations);
-    violations
-        .unwrap_or_default()
-        .into_iter()
-        .map(|violation| violation.field)
-        .collect()
-}
+use crate::requests::{fields, update};
+use crate::world::{World, create, get, poll};
 
 #[tokio::test]
 async fn a_domain_is_created_with_its_defaults_and_read_back_whole() {
@@ -161,118 +127,6 @@ async fn a_repeated_request_gets_the_first_answer_and_a_different_one_is_refused
     };
     let status = world.domains().create_domain(other).await.unwrap_err();
     assert_eq!(Reason::of(&status), Some(Reason::RequestIdReused));
-}
-
-#[tokio::test]
-async fn an_update_takes_the_masked_fields_and_needs_the_present_etag() {
-    let world = World::new().await;
-    let before = world.domain("corp").await;
-
-    let request = update(
-        "corp",
-        &["display_name", "active_directory.servers"],
-        |domain| {
-            domain.etag.clone_from(&before.etag);
-            domain.display_name = "Corp".into();
-            domain.precedence = 9;
-            domain.directory = Some(Directory::ActiveDirectory(ActiveDirectorySettings {
-                servers: vec!["ldaps://dc2.corp.example.com".into()],
-                ..Default::default()
-            }));
-        },
-    );
-    let after = world
-        .domains()
-        .update_domain(request.clone())
-        .await
-        .unwrap()
-        .into_inner();
-
-    assert_eq!((after.display_name.as_str(), after.precedence), ("Corp", 0));
-    assert_ne!(after.etag, before.etag);
-    assert_eq!(after.group_revision, before.group_revision);
-
-    let stale = world.domains().update_domain(request).await.unwrap_err();
-    assert_eq!(
-        (stale.code(), Reason::of(&stale)),
-        (Code::Aborted, Some(Reason::EtagMismatch))
-    );
-
-    // The same settings again are no change.
-    let same = update("corp", &["display_name"], |domain| {
-        domain.display_name = "Corp".into();
-    });
-    let unchanged = world
-        .domains()
-        .update_domain(same)
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(unchanged.etag, after.etag);
-
-    // Writing a group's name, even the same one, finds it anew.
-    let same_group = update("corp", &["sync_group"], |domain| {
-        domain.sync_group.clone_from(&after.sync_group);
-    });
-    let found_anew = world
-        .domains()
-        .update_domain(same_group)
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(found_anew.group_revision, after.group_revision + 1);
-
-    // A cleared field has its default again.
-    let cleared = update("corp", &["auto_password_change_days"], |_| {});
-    let cleared = world
-        .domains()
-        .update_domain(cleared)
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(cleared.auto_password_change_days, Some(28));
-}
-
-#[tokio::test]
-async fn an_update_refuses_what_never_changes_and_what_is_not_there() {
-    let world = World::new().await;
-    let before = world.domain("corp").await;
-
-    for (path, reason, field) in [
-        (
-            "active_directory.domain_name",
-            Reason::ImmutableField,
-            "active_directory.domain_name",
-        ),
-        ("name", Reason::ImmutableField, "name"),
-        ("entra.tenant_id", Reason::ImmutableField, "entra.tenant_id"),
-        ("credential_status", Reason::InvalidField, "update_mask"),
-        ("nonsense", Reason::InvalidField, "update_mask"),
-        (
-            "active_directory.servers",
-            Reason::InvalidField,
-            "active_directory.servers",
-        ),
-    ] {
-        let status = world
-            .domains()
-            .update_domain(update("corp", &[path], |_| {}))
-            .await
-            .unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument, "{path}");
-        assert_eq!(
-            (Reason::of(&status), fields(&status)),
-            (Some(reason), vec![field.to_owned()]),
-            "{path}"
-        );
-    }
-    let after = world
-        .domains()
-        .get_domain(get("corp"))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(after.etag, before.etag);
 }
 
 #[tokio::test]
@@ -413,154 +267,65 @@ async fn what_a_connector_found_is_shown_and_older_findings_are_not_taken() {
 }
 
 #[tokio::test]
-async fn passwordless_settings_have_their_own_etag_and_revision() {
+async fn changes_are_told_and_what_changes_nothing_is_not() {
     let world = World::new().await;
-    world.domain("corp").await;
-    let name = "domains/corp/passwordlessSettings".to_owned();
-    let read = GetPasswordlessSettingsRequest { name: name.clone() };
-    let fresh = world
-        .domains()
-        .get_passwordless_settings(read.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!((fresh.enabled, fresh.revision), (false, 0));
-
-    let patch = |etag: &str, authority: &str| UpdatePasswordlessSettingsRequest {
-        passwordless_settings: Some(PasswordlessSettings {
-            name: name.clone(),
-            enabled: true,
-            authority: Some(Authority::Adcs(AdcsAuthority {
-                certificate_authority: authority.into(),
-                certificate_template: "Logon".into(),
-            })),
-            validity: Some(Duration {
-                seconds: 86_400,
-                nanos: 0,
-            }),
-            renew_before: Some(Duration {
-                seconds: 3600,
-                nanos: 0,
-            }),
-            etag: etag.into(),
-            ..Default::default()
-        }),
-        update_mask: mask(&["enabled", "adcs", "validity", "renew_before"]),
-        validate_only: false,
+    let spec = ConsumerSpec {
+        name: "test".into(),
+        filter: Filter::family("config").unwrap(),
+        max_deliver: 3,
+        ack_wait: std::time::Duration::from_secs(60),
     };
-    let bad = world
-        .domains()
-        .update_passwordless_settings(patch("", "nonsense"))
-        .await
-        .unwrap_err();
-    assert_eq!(fields(&bad), ["adcs.certificate_authority"]);
-
-    let stored = world
-        .domains()
-        .update_passwordless_settings(patch(&fresh.etag, r"ca.corp\CA"))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!((stored.enabled, stored.revision), (true, 1));
-    let stale = world
-        .domains()
-        .update_passwordless_settings(patch(&fresh.etag, r"ca.corp\B"))
-        .await
-        .unwrap_err();
-    assert_eq!(stale.code(), Code::Aborted);
-
-    let workstation = Caller::person("ws", [runtime::auth::Role::Workstation]);
-    let seen = world
-        .domains_as(workstation)
-        .get_passwordless_settings(read)
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(seen, stored);
-}
-
-async fn checks(
-    world: &World,
-    caller: Caller,
-    request: TestDomainRequest,
-) -> Result<Vec<String>, Status> {
-    let answers = world
-        .domains_as(caller)
-        .test_domain(request)
-        .await?
-        .into_inner();
-    let answers: Vec<_> = answers.try_collect().await?;
-    Ok(answers
-        .into_iter()
-        .map(|answer| answer.check.unwrap().id)
-        .collect())
-}
-
-#[tokio::test]
-async fn a_saved_domain_is_tested_with_its_saved_credentials() {
-    let world = World::new().await;
-    world.domain("corp").await;
-    let request = TestDomainRequest {
-        subject: Some(Subject::Name("domains/corp".into())),
-        credentials: None,
+    let mut consumer = world.bus.consumer(spec).await.unwrap();
+    world.domain("corp.local").await;
+    let same = update("corp.local", &["display_name"], |domain| {
+        domain.display_name = "corp.local".into();
+    });
+    world.domains().update_domain(same).await.unwrap();
+    let change = update("corp.local", &["display_name"], |domain| {
+        domain.display_name = "Corp".into();
+    });
+    world.domains().update_domain(change).await.unwrap();
+    let name = "domains/corp.local".to_owned();
+    let remove = RemoveCredentialsRequest { name: name.clone() };
+    world.domains().remove_credentials(remove).await.unwrap();
+    let delete = DeleteDomainRequest {
+        name: name.clone(),
+        ..Default::default()
     };
+    world.domains().delete_domain(delete).await.unwrap();
 
-    let checks = checks(&world, operator(), request).await.unwrap();
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        let Received::Events(deliveries) = consumer.next(10).await.unwrap() else {
+            panic!("a gap");
+        };
+        consumer.ack(&deliveries).await.unwrap();
+        told.extend(deliveries);
+    }
 
-    assert_eq!(checks, ["tcp", "tls"]);
-    let asked = world.connector.tests.lock().unwrap().pop().unwrap();
-    assert_eq!(asked.credentials, Some(credentials()));
-    assert_eq!(asked.domain.unwrap().name, "domains/corp");
-}
-
-#[tokio::test]
-async fn what_is_not_saved_is_tested_for_administrators_only_and_saves_nothing() {
-    let world = World::new().await;
-    world.domain("corp").await;
-    let unsaved = |name: &str, domain: &str| TestDomainRequest {
-        subject: Some(Subject::Domain(Domain {
-            name: name.into(),
-            ..create(domain).domain.unwrap()
-        })),
-        credentials: None,
-    };
-
-    let denied = checks(&world, operator(), unsaved("", "new"))
-        .await
-        .unwrap_err();
-    assert_eq!(denied.code(), Code::PermissionDenied);
-
-    checks(&world, Caller::Administrator, unsaved("", "new"))
-        .await
-        .unwrap();
-    let asked = world.connector.tests.lock().unwrap().pop().unwrap();
-    assert_eq!(asked.credentials, None);
-    assert_eq!(
-        world
-            .domains()
-            .get_domain(get("new"))
-            .await
-            .unwrap_err()
-            .code(),
-        Code::NotFound
+    let subjects: Vec<_> = told.iter().map(|told| &told.envelope.subject).collect();
+    let verbs: Vec<_> = subjects
+        .iter()
+        .map(|subject| (subject.what(), subject.verb()))
+        .collect();
+    let expected = [
+        ("domain", "created"),
+        ("domain", "updated"),
+        ("credentials", "removed"),
+        ("domain", "deleted"),
+    ];
+    assert_eq!(verbs, expected);
+    assert!(
+        subjects
+            .iter()
+            .all(|subject| subject.scope() == "corp.local")
     );
-
-    // Other settings of a saved domain are tested with its credentials; they never go to another directory.
-    checks(
-        &world,
-        Caller::Administrator,
-        unsaved("domains/corp", "corp"),
-    )
-    .await
-    .unwrap();
-    let asked = world.connector.tests.lock().unwrap().pop().unwrap();
-    assert_eq!(asked.credentials, Some(credentials()));
-    let other = checks(
-        &world,
-        Caller::Administrator,
-        unsaved("domains/corp", "evil"),
-    )
-    .await
-    .unwrap_err();
-    assert_eq!(Reason::of(&other), Some(Reason::ImmutableField));
+    let Some(Payload::DomainChanged(removed)) = Event::decode(told[2].envelope.payload.as_slice())
+        .unwrap()
+        .payload
+    else {
+        panic!("another event");
+    };
+    let status = removed.domain.unwrap().credential_status.unwrap();
+    assert_eq!(status.state(), CredentialState::Removed);
 }

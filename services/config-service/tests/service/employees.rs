@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use api::config::v1::{
     Domain, Employee, GetEmployeeRequest, LinkReason, ListEmployeesRequest, RemovalPolicy,
     StreamEmployeesRequest, UpdateDomainRequest, WatchEmployeesRequest,
@@ -9,7 +11,8 @@ use prost_types::{Duration, FieldMask};
 use runtime::grpc::Reason;
 use tonic::Code;
 
-use crate::world::{World, person, poll};
+use crate::connector::FakeConnector;
+use crate::world::{self, World, person, poll};
 
 const DAY: u64 = 24;
 
@@ -362,35 +365,24 @@ async fn changes_are_watched_and_everybody_is_streamed() {
 }
 
 #[tokio::test]
-async fn a_snapshot_makes_up_for_missed_events() {
+async fn a_snapshot_makes_up_for_events_that_were_missed() {
     let world = World::new().await;
     world.domain("corp").await;
     world
         .tell(&person("corp", 1).named("Known").account())
         .await;
     world.employee_of(&person("corp", 1).account()).await;
-    *world.connector.accounts.lock().unwrap() = vec![
-        person("corp", 1).named("Stale").generation(1).account(),
-        person("corp", 2).named("Missed").generation(7).account(),
-    ];
+    let dir = world.stop().await;
+    let missed = person("corp", 2).named("Missed").generation(7).account();
 
-    // An event that is too old when it is first asked for leaves a gap; undeleting asks for the same snapshot.
-    let name = "domains/corp".to_owned();
-    let delete = api::config::v1::DeleteDomainRequest {
-        name: name.clone(),
-        ..Default::default()
-    };
-    world.domains().delete_domain(delete).await.unwrap();
-    world
-        .domains()
-        .undelete_domain(api::config::v1::UndeleteDomainRequest { name })
-        .await
-        .unwrap();
+    // Told while the service was down for longer than the bus keeps events.
+    world::tell_late(dir.path(), &missed).await;
+    let connector = Arc::new(FakeConnector::default());
+    *connector.accounts.lock().unwrap() =
+        vec![person("corp", 1).named("Stale").account(), missed.clone()];
+    let world = World::with(dir, connector).await;
 
-    let missed = world
-        .employee_of(&person("corp", 2).generation(7).account())
-        .await;
-    assert_eq!(missed.display_name, "Missed");
+    assert_eq!(world.employee_of(&missed).await.display_name, "Missed");
     let known = world.employee_of(&person("corp", 1).account()).await;
     assert_eq!(known.display_name, "Known");
 }

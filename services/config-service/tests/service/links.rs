@@ -2,7 +2,7 @@
 
 use api::config::v1::{
     DecideLinkProposalRequest, Domain, Employee, LinkEmployeesRequest, LinkProposal, LinkReason,
-    ListLinkProposalsRequest, UnlinkAccountRequest, UpdateDomainRequest,
+    ListLinkProposalsRequest, RemovalPolicy, UnlinkAccountRequest, UpdateDomainRequest,
 };
 use api::directory::v1::{Account, Presence};
 use prost_types::FieldMask;
@@ -190,6 +190,39 @@ async fn an_unlink_stands_for_good_and_only_a_person_undoes_it() {
     let again = link(&world, &linked, &new).await.unwrap();
     assert_eq!(again.accounts.len(), 2);
     assert_eq!(again.accounts[1].linked_by, "administrator");
+}
+
+#[tokio::test]
+async fn an_account_taken_apart_stays_apart_even_after_its_employee_was_deleted() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    world
+        .domain_with("lab", |domain| {
+            domain.removal_policy = RemovalPolicy::Delete.into();
+            domain.removal_grace = Some(prost_types::Duration::default());
+        })
+        .await;
+    let theirs = person("lab", 2).mail(CHIEF);
+    told(&world, person("corp", 1).mail(CHIEF).account()).await;
+    let linked = told(&world, theirs.account()).await;
+    let new = unlink(&world, &linked, &person("lab", 2).account())
+        .await
+        .unwrap();
+
+    let left = person("lab", 2).mail(CHIEF).presence(Presence::Left);
+    world.tell(&left.generation(2).account()).await;
+    world.settled().await;
+    assert!(
+        world
+            .all_employees()
+            .await
+            .iter()
+            .all(|employee| employee.name != new.name)
+    );
+    let back = told(&world, person("lab", 2).mail(CHIEF).generation(3).account()).await;
+
+    assert!(back.name != linked.name && back.name != new.name);
+    assert_eq!(proposals(&world).await, [], "it was decided for good");
 }
 
 #[tokio::test]

@@ -6,11 +6,15 @@
 )]
 
 mod audit;
+mod connection;
 mod connector;
 mod credentials;
 mod domains;
 mod employees;
 mod links;
+mod passwordless;
+mod requests;
 mod secrets;
 mod syncs;
+mod updates;
 mod world;

@@ -1,5 +1,6 @@
 //! What every test stands in.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use api::event::v1::{AccountChanged, DirectoryPinned, Event, event::Payload};
 use config_service::{Connectors, Deps, MIGRATIONS, Settings, build};
 use events::embedded::EmbeddedBus;
 use events::{Bus as _, Envelope, Subject};
+use jiff::Timestamp;
 use prost::Message as _;
 use runtime::auth::{Authenticator, Role};
 use runtime::grpc::{InProcess, channel, in_process};
@@ -71,6 +73,10 @@ impl World {
     }
 
     pub(crate) async fn in_dir(dir: TempDir) -> Self {
+        Self::with(dir, Arc::new(FakeConnector::default())).await
+    }
+
+    pub(crate) async fn with(dir: TempDir, connector: Arc<FakeConnector>) -> Self {
         let clock = ManualClock::starting_at("2026-11-23T10:00:00Z".parse().unwrap());
         let now = clock.clone();
         let bus = EmbeddedBus::open(&dir.path().join("bus.db"), Arc::new(move || now.now()))
@@ -89,7 +95,6 @@ impl World {
         let keys = FileKeyProvider::load(&key_file, &Placement::Anywhere).unwrap();
         let (shutdown, ids) = (Shutdown::new(), Ids::system());
 
-        let connector = Arc::new(FakeConnector::default());
         let served =
             runtime::grpc::Routes::new().with(ConnectorServiceServer::from_arc(connector.clone()));
         let (connector_way, connecting) =
@@ -219,31 +224,13 @@ impl World {
     }
 
     pub(crate) async fn tell(&self, account: &Account) {
-        let domain = account.name.split('/').nth(1).unwrap();
-        let changed = AccountChanged {
-            account: Some(account.clone()),
-            ..Default::default()
-        };
-        self.publish(
-            domain,
-            "account",
-            "updated",
-            Payload::AccountChanged(changed),
-        )
-        .await;
+        let (domain, payload) = changed(account);
+        self.publish(&domain, "account", "updated", payload).await;
     }
 
     async fn publish(&self, scope: &str, what: &str, verb: &str, payload: Payload) {
-        let envelope = Envelope {
-            id: self.ids.uuid(),
-            subject: Subject::new("directory", scope, what, verb).unwrap(),
-            time: self.clock.now(),
-            payload: Event {
-                payload: Some(payload),
-            }
-            .encode_to_vec(),
-            traceparent: None,
-        };
+        let subject = Subject::new("directory", scope, what, verb).unwrap();
+        let envelope = envelope(self.ids.uuid(), subject, self.clock.now(), payload);
         self.bus.publish(&[envelope]).await.unwrap();
     }
 
@@ -285,6 +272,46 @@ impl World {
         }
         self.tell(&marker).await;
         self.employee_of(&marker).await;
+    }
+}
+
+fn changed(account: &Account) -> (String, Payload) {
+    let domain = account.name.split('/').nth(1).unwrap().to_owned();
+    let changed = AccountChanged {
+        account: Some(account.clone()),
+        ..Default::default()
+    };
+    (domain, Payload::AccountChanged(changed))
+}
+
+fn envelope(id: Uuid, subject: Subject, time: Timestamp, payload: Payload) -> Envelope {
+    let event = Event {
+        payload: Some(payload),
+    };
+    Envelope {
+        id,
+        subject,
+        time,
+        payload: event.encode_to_vec(),
+        traceparent: None,
+    }
+}
+
+/// Tells of an account on the bus in `dir`, which forgets it before anybody listens.
+pub(crate) async fn tell_late(dir: &Path, account: &Account) {
+    let (domain, payload) = changed(account);
+    let subject = Subject::new("directory", &domain, "account", "created").unwrap();
+    let envelope = envelope(Uuid::from_u128(1), subject, Timestamp::UNIX_EPOCH, payload);
+    for (day, events) in [
+        ("2026-12-01T00:00:00Z", vec![envelope]),
+        ("2026-12-20T00:00:00Z", vec![]),
+    ] {
+        let day: Timestamp = day.parse().unwrap();
+        let bus = EmbeddedBus::open(&dir.join("bus.db"), Arc::new(move || day))
+            .await
+            .unwrap();
+        bus.publish(&events).await.unwrap();
+        bus.close().await;
     }
 }
 
