@@ -37,6 +37,8 @@ pub enum FailureReason {
     FilterInvalid,
     /// A configured organizational unit, or the base, does not exist.
     OuMissing,
+    /// Nobody at all is in the configured scope.
+    ScopeEmpty,
     /// No group has the configured name.
     GroupMissing,
     /// Several groups have the configured name.
@@ -52,7 +54,7 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NameResolution,
         Self::Unreachable,
         Self::Timeout,
@@ -69,6 +71,7 @@ impl FailureReason {
         Self::SettingsInvalid,
         Self::FilterInvalid,
         Self::OuMissing,
+        Self::ScopeEmpty,
         Self::GroupMissing,
         Self::GroupAmbiguous,
         Self::DirectoryChanged,
@@ -96,6 +99,7 @@ impl FailureReason {
             Self::SettingsInvalid => "SETTINGS_INVALID",
             Self::FilterInvalid => "FILTER_INVALID",
             Self::OuMissing => "OU_MISSING",
+            Self::ScopeEmpty => "SCOPE_EMPTY",
             Self::GroupMissing => "GROUP_MISSING",
             Self::GroupAmbiguous => "GROUP_AMBIGUOUS",
             Self::DirectoryChanged => "DIRECTORY_CHANGED",

@@ -1,9 +1,11 @@
 //! The last known state of every domain, and their runs, in the connector's own database.
 
+mod clean;
 mod codec;
 mod compare;
 mod domains;
 mod doubt;
+mod lists;
 mod outbox;
 mod plan;
 mod port;
@@ -25,8 +27,9 @@ use tokio::sync::watch;
 
 pub use domains::Domain;
 pub use doubt::GroupsInDoubt;
+pub use lists::PageOf;
 pub use port::DomainStore;
-pub use runs::{Asked, Decided, NewRun, PageOf, Run};
+pub use runs::{Asked, Decided, NewRun, Run};
 pub use schedule::Schedule;
 pub use snapshot::{People, Snapshot};
 

@@ -39,6 +39,34 @@ impl AdSource {
     }
 }
 
+impl AdSource {
+    /// A directory answers a filter over an attribute it doesn't know with nobody, and no error.
+    async fn filter_is_understood(&self) -> Result<(), Failure> {
+        let Some(filter) = &self.scope.user_filter else {
+            return Ok(());
+        };
+        let names = filter.attributes();
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let schema = self.session.attribute_schema(&self.identity, &asked).await;
+        let schema = schema.map_err(error)?;
+        let unknown: Vec<&str> = asked
+            .into_iter()
+            .filter(|name| !schema.contains_key(*name))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::lasting(
+            FailureReason::FilterInvalid,
+            format!(
+                "the directory's schema has no attribute {}, which the filter asks for",
+                unknown.join(", ")
+            ),
+            "Correct the filter in the domain's settings. Nobody was removed.",
+        ))
+    }
+}
+
 /// The directory as it is shown to people.
 pub(crate) fn shown(identity: &ad_client::Identity) -> proto::DirectoryIdentity {
     let mut suffixes: Vec<String> = identity
@@ -102,7 +130,7 @@ impl Source for AdSource {
             ));
         }
         self.read = Some(read);
-        Ok(())
+        self.filter_is_understood().await
     }
 
     async fn next(&mut self) -> Result<Reading, Failure> {
@@ -116,6 +144,14 @@ impl Source for AdSource {
             }),
             None => {
                 let proof = read.proof().map_err(error)?;
+                // Whoever logs on is somebody: an empty scope is a mistake in the settings, not an empty company.
+                if proof.accounts == 0 {
+                    return Err(Failure::lasting(
+                        FailureReason::ScopeEmpty,
+                        "nobody is in the domain's scope: its base, organizational units and filter leave no one",
+                        "Correct the scope in the domain's settings. Nobody was removed.",
+                    ));
+                }
                 Reading::Complete(Completion {
                     cursor: None,
                     accounts: proof.accounts,

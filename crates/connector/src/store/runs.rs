@@ -8,7 +8,7 @@ use sync::{RunEvent, RunId, RunState};
 use uuid::Uuid;
 
 use super::outbox::Teller;
-use super::{Error, Store, stage, view};
+use super::{Error, Store, view};
 use crate::failure::Failure;
 
 /// A run as it stands.
@@ -48,13 +48,6 @@ pub enum Decided {
     NotHeld(RunState),
 }
 
-/// A page of a list, and whether more follows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PageOf<T> {
-    pub items: Vec<T>,
-    pub more: bool,
-}
-
 /// A query over runs with all columns that [`view::run`] reads.
 macro_rules! select_runs {
     ($rest:literal) => {
@@ -69,6 +62,7 @@ macro_rules! select_runs {
         )
     };
 }
+pub(super) use select_runs;
 
 pub(super) async fn load(db: &mut impl Sql, RunId(run): RunId) -> Result<Option<Run>, Error> {
     let row = db
@@ -404,116 +398,5 @@ impl Store {
                 .await?;
         }
         Ok(rows.len() as u64)
-    }
-
-    /// Runs of one domain or all, newest first, older than `before`.
-    pub async fn runs(
-        &self,
-        domain: Option<&DomainId>,
-        before: Option<RunId>,
-        limit: u32,
-    ) -> Result<PageOf<Run>, Error> {
-        let before = before.map_or(Uuid::max(), |run| run.0);
-        let fetch = i64::from(limit) + 1;
-        let mut db = self.db.read().await?;
-        let rows = match domain {
-            Some(domain) => {
-                db.query(
-                    select_runs!(
-                        "WHERE domain_id = $1 AND run_id < $2 ORDER BY run_id DESC LIMIT $3"
-                    ),
-                    params![domain.as_str(), before, fetch],
-                )
-                .await?
-            }
-            None => {
-                db.query(
-                    select_runs!("WHERE run_id < $1 ORDER BY run_id DESC LIMIT $2"),
-                    params![before, fetch],
-                )
-                .await?
-            }
-        };
-        let items = rows.iter().map(view::run).collect::<Result<Vec<_>, _>>()?;
-        Ok(PageOf::cut(items, limit))
-    }
-
-    /// A plan's items after `number`, in the plan's order.
-    pub async fn items(
-        &self,
-        run: &Run,
-        after: i64,
-        limit: u32,
-    ) -> Result<PageOf<proto::PlanItem>, Error> {
-        let rows = self
-            .db
-            .read()
-            .await?
-            .query(
-                "SELECT number, object_id, logon_name, kind, changes, applied FROM plan_items
-                 WHERE run_id = $1 AND number > $2 AND ready = 1 ORDER BY number LIMIT $3",
-                params![run.id.0, after, i64::from(limit) + 1],
-            )
-            .await?;
-        let items = rows
-            .iter()
-            .map(|row| view::item(&run.domain, row))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(PageOf::cut(items, limit))
-    }
-
-    /// Forgets what dead runs have read, and runs that ended before `old`.
-    pub async fn clean(&self, old: Timestamp) -> Result<(), Error> {
-        let mut db = self.db.read().await?;
-        let dead = db
-            .query(
-                "SELECT run_id FROM runs
-                 WHERE staged = 1 AND state NOT IN ('READING', 'PLANNING', 'APPROVED', 'APPLYING')",
-                params![],
-            )
-            .await?;
-        let ended = db
-            .query(
-                "SELECT run_id FROM runs WHERE end_time < $1 AND run_id NOT IN (
-                     SELECT last_success_run FROM domains WHERE last_success_run IS NOT NULL)",
-                params![old],
-            )
-            .await?;
-        drop(db);
-        for row in &dead {
-            let mut tx = self.db.begin().await?;
-            stage::clear(&mut tx, RunId(row.get("run_id")?)).await?;
-            tx.commit().await?;
-        }
-        for row in &ended {
-            let run: Uuid = row.get("run_id")?;
-            let mut tx = self.db.begin().await?;
-            for sql in [
-                "DELETE FROM plan_items WHERE run_id = $1",
-                "DELETE FROM issues WHERE run_id = $1",
-                "DELETE FROM runs WHERE run_id = $1",
-            ] {
-                tx.execute(sql, params![run]).await?;
-            }
-            tx.commit().await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets what one ended run has read.
-    pub async fn forget_read(&self, run: RunId) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        stage::clear(&mut tx, run).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
-impl<T> PageOf<T> {
-    fn cut(mut items: Vec<T>, limit: u32) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Self { items, more }
     }
 }

@@ -1,9 +1,13 @@
 //! What can go wrong with a domain: each has a reason and a remedy, and removes nobody.
 
+use std::time::Duration;
+
 use ad_connector::Settings;
+use api::connector::v1::SyncRunState;
 use testkit::Samba;
 use testkit::ca::{Ca, Names};
-use testkit::samba::{Certificate, Options};
+use testkit::chaos::{Cut, Direction, Mode, Proxy};
+use testkit::samba::{BulkUsers, Certificate, Options};
 
 use crate::dc::{Test, dc, names};
 
@@ -20,6 +24,10 @@ async fn settings_that_do_not_fit_the_directory_fail_the_run() {
 
     test.settings(|settings| settings.user_filter = "(department=Sales".to_owned());
     assert_eq!(test.failed().await, "FILTER_INVALID");
+    test.settings(|settings| settings.user_filter = "(deparment=Sales)".to_owned());
+    assert_eq!(test.failed().await, "FILTER_INVALID");
+    test.settings(|settings| settings.user_filter = "(department=Salse)".to_owned());
+    assert_eq!(test.failed().await, "SCOPE_EMPTY");
     test.settings(|settings| {
         settings.user_filter.clear();
         settings.include_ous = vec![format!("OU=Nowhere,{}", samba.base_dn())];
@@ -41,7 +49,7 @@ async fn settings_that_do_not_fit_the_directory_fail_the_run() {
     test.config
         .set_credentials("corp", &samba.service().name, "wrong");
     assert_eq!(test.failed().await, "BIND_REFUSED");
-    assert_eq!(test.world.state("corp").await.consecutive_failures, 6);
+    assert_eq!(test.world.state("corp").await.consecutive_failures, 8);
 
     let logon = samba.service();
     test.config
@@ -88,6 +96,39 @@ async fn another_directory_and_a_bad_certificate_stop_all_work() {
         other.restart_with_certificate(certificate).await.unwrap();
         assert_eq!(test.failed().await, reason);
     }
+    test.world.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_hangs_or_drips_removes_nobody() {
+    let samba = dc().await;
+    let mut settings = Settings::default();
+    settings.directory.page_size = 5;
+    settings.directory.operation_timeout = Duration::from_secs(2);
+    let test = Test::on(samba, "co", settings).await;
+    samba.create_group(names("co").0.as_str()).await.unwrap();
+    let users = BulkUsers::new("co-u", 20).in_group(names("co").0);
+    samba.bulk_users(users).await.unwrap();
+    test.applied().await;
+    let proxy = Proxy::start(samba.ldaps_address()).await.unwrap();
+    let url = format!("ldaps://127.0.0.1:{}", proxy.port());
+    test.settings(|settings| settings.servers = vec![url]);
+    test.sync().await;
+    let whole = proxy.counters().to_client_bytes;
+
+    for part in [4, 3, 2] {
+        let cut = Cut::after_bytes(Direction::ToClient, whole - whole / part);
+        proxy.set(Mode::Cut(cut));
+        assert_eq!(test.failed().await, "READ_INCOMPLETE");
+        proxy.set(Mode::Cut(cut.hanging()));
+        assert_eq!(test.failed().await, "TIMEOUT");
+    }
+    proxy.set(Mode::Refuse);
+    test.failed().await;
+    proxy.set(Mode::Delay(Duration::from_millis(20)));
+    let slow = test.sync().await;
+
+    assert_eq!(slow.state(), SyncRunState::Unchanged, "{slow:#?}");
     test.world.stop().await;
 }
 

@@ -1,0 +1,78 @@
+//! Runs of the whole connector, on directories in memory and a real database.
+#![expect(clippy::unwrap_used, reason = "what tests share fails the test")]
+
+mod changes;
+mod decisions;
+mod domains;
+mod schedule;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use api::connector::v1::{SyncRun, SyncRunState};
+use api::directory::v1::{Account, Presence};
+use connector::Settings;
+use connector::testing::{FakeConfig, FakeDirectories, Shared, World, domain};
+use runtime::ManualClock;
+use sync::testing::FakeSource;
+use tempfile::TempDir;
+
+pub(crate) const NAMES: [&str; 8] = ["ada", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"];
+
+pub(crate) struct Test {
+    pub(crate) dir: TempDir,
+    pub(crate) config: FakeConfig,
+    pub(crate) directories: FakeDirectories,
+}
+
+impl Test {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            config: FakeConfig::default(),
+            directories: FakeDirectories::default(),
+        }
+    }
+
+    pub(crate) fn domain(&self, id: &str, source: FakeSource) -> Shared {
+        self.config.set(domain(id));
+        self.config.set_credentials(id, "svc", "secret");
+        self.directories.add(id, source)
+    }
+
+    pub(crate) async fn start(&self) -> World {
+        self.start_with(None).await
+    }
+
+    pub(crate) async fn start_with(&self, clock: Option<ManualClock>) -> World {
+        start(self.dir.path(), self, clock).await
+    }
+}
+
+pub(crate) async fn start(dir: &Path, test: &Test, clock: Option<ManualClock>) -> World {
+    let directories = test.directories.clone();
+    World::start(dir, test.config.clone(), clock, "ad-connector", |deps| {
+        let settings = Settings {
+            batch: 3,
+            ..Settings::default()
+        };
+        connector::build("ad-connector", settings, deps, directories)
+    })
+    .await
+}
+
+pub(crate) fn state(run: &SyncRun) -> SyncRunState {
+    run.state()
+}
+
+pub(crate) fn presences(accounts: &[Account]) -> BTreeMap<&str, Presence> {
+    let presence = |account: &Account| account.presence();
+    let pairs = accounts
+        .iter()
+        .map(|account| (account.logon_name.as_str(), presence(account)));
+    pairs.collect()
+}
+
+pub(crate) fn corp() -> FakeSource {
+    FakeSource::with_users(NAMES)
+}

@@ -1,0 +1,82 @@
+//! When runs run.
+
+use std::time::Duration;
+
+use api::connector::v1::SyncRunState;
+use connector::testing::World;
+use runtime::ManualClock;
+use testkit::poll_until;
+
+use crate::{Test, corp, state};
+
+#[tokio::test]
+async fn a_domain_is_synced_on_its_interval_and_a_restart_does_not_start_it_early() {
+    let test = Test::new();
+    let clock = ManualClock::starting_at("2026-11-23T10:00:00Z".parse().unwrap());
+    test.domain("corp", corp());
+    let world = test.start_with(Some(clock.clone())).await;
+    let next = async |world: &World| {
+        poll_until(
+            Duration::from_secs(60),
+            "a time for the next run",
+            async || world.state("corp").await.next_run_time,
+        )
+        .await
+        .unwrap()
+    };
+    let planned = next(&world).await;
+    let wait = planned.seconds - clock_seconds(&clock);
+    assert!((3240..=3960).contains(&wait), "{wait}");
+    world.stop().await;
+
+    let world = test.start_with(Some(clock.clone())).await;
+    assert_eq!(next(&world).await, planned);
+    assert!(world.state("corp").await.last_run.is_none());
+    clock.advance(Duration::from_secs(3960));
+
+    let run = poll_until(Duration::from_secs(60), "the scheduled run", async || {
+        let run = world.state("corp").await.last_success;
+        run.filter(|run| run.end_time.is_some())
+    });
+    let run = run.await.unwrap();
+    assert_eq!(run.requested_by, "schedule");
+    assert_eq!(world.state("corp").await.members, 8);
+    world.stop().await;
+}
+
+fn clock_seconds(clock: &ManualClock) -> i64 {
+    runtime::Clock::now(clock).as_second()
+}
+
+#[tokio::test]
+async fn one_run_at_a_time_and_a_second_question_gets_the_waiting_run() {
+    let test = Test::new();
+    let directory = test.domain("corp", corp());
+    directory.pause(true);
+    let world = test.start().await;
+    let first = world.ask("corp", false).await.unwrap();
+    poll_until(
+        Duration::from_secs(60),
+        "the first run to read",
+        async || {
+            let run = world.run(&first.name).await;
+            (state(&run) == SyncRunState::Reading).then_some(())
+        },
+    )
+    .await
+    .unwrap();
+
+    let second = world.ask("corp", false).await.unwrap();
+    let third = world.ask("corp", false).await.unwrap();
+    let dry = world.ask("corp", true).await.unwrap();
+
+    assert_ne!(second.name, first.name);
+    assert_eq!(third.name, second.name);
+    assert_ne!(dry.name, second.name);
+    assert_eq!(state(&world.run(&second.name).await), SyncRunState::Queued);
+    directory.pause(false);
+    assert_eq!(state(&world.rest(&first).await), SyncRunState::Applied);
+    assert_eq!(state(&world.rest(&second).await), SyncRunState::Unchanged);
+    assert_eq!(state(&world.rest(&dry).await), SyncRunState::Planned);
+    world.stop().await;
+}
