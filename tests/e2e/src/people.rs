@@ -7,9 +7,13 @@ use serde_json::Value;
 
 use crate::Hes;
 
-/// Employees by the logon name of their first account.
+/// Employees.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct People(pub BTreeMap<String, Person>);
+pub struct People {
+    pub all: Vec<Person>,
+    /// By the logon name of their first account; of several with one name, one who is active.
+    pub by_logon: BTreeMap<String, Person>,
+}
 
 /// One employee.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,28 +30,24 @@ impl People {
     pub async fn of(hes: &Hes) -> Result<Self> {
         let list = hes.json("employee list --limit 0").await?;
         let list = list.as_array().context("a list is an array")?;
-        list.iter()
-            .map(|json| {
-                let text = |pointer: &str| {
-                    json.pointer(pointer)
-                        .and_then(Value::as_str)
-                        .unwrap_or_default()
-                        .to_owned()
-                };
-                let person = Person {
-                    name: text("/name"),
-                    generation: text("/generation"),
-                    active: json.get("active") == Some(&Value::Bool(true)),
-                    json: json.clone(),
-                };
-                Ok((text("/accounts/0/account/logonName"), person))
-            })
-            .collect::<Result<_>>()
-            .map(Self)
+        let all: Vec<_> = list.iter().map(Person::read).collect();
+        let mut by_logon = BTreeMap::new();
+        for person in &all {
+            let logon = person.text("/accounts/0/account/logonName").to_owned();
+            if person.active || !by_logon.contains_key(&logon) {
+                by_logon.insert(logon, person.clone());
+            }
+        }
+        Ok(Self { all, by_logon })
+    }
+
+    /// The employee of this resource name.
+    pub fn named(&self, name: &str) -> Option<&Person> {
+        self.all.iter().find(|person| person.name == name)
     }
 
     pub fn active(&self) -> Vec<&str> {
-        self.0
+        self.by_logon
             .iter()
             .filter(|(_, person)| person.active)
             .map(|(logon, _)| logon.as_str())
@@ -55,13 +55,28 @@ impl People {
     }
 
     pub fn get(&self, logon: &str) -> Result<&Person> {
-        self.0
+        self.by_logon
             .get(logon)
-            .with_context(|| format!("no employee {logon} in {:?}", self.0.keys()))
+            .with_context(|| format!("no employee {logon} in {:?}", self.by_logon.keys()))
     }
 }
 
 impl Person {
+    fn read(json: &Value) -> Self {
+        let person = Self {
+            name: String::new(),
+            generation: String::new(),
+            active: false,
+            json: json.clone(),
+        };
+        Self {
+            name: person.text("/name").to_owned(),
+            generation: person.text("/generation").to_owned(),
+            active: person.flag("/active"),
+            ..person
+        }
+    }
+
     pub fn text(&self, pointer: &str) -> &str {
         self.json
             .pointer(pointer)

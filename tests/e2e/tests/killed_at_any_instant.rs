@@ -59,6 +59,8 @@ async fn killed_at_random_instants_the_suite_ends_where_the_directory_is() -> Re
     let generous = [
         "removals.least=100000",
         "removals.most=100000",
+        "members_lost.least=100000",
+        "members_lost.most=100000",
         "disables.least=100000",
         "disables.most=100000",
     ];

@@ -6,7 +6,7 @@ use std::path::Path;
 use testkit::Samba;
 use testkit::samba::{NewUser, Options};
 
-const LOGON: &str = "svc-canary-7f3a@corp.test";
+const LOGON: &str = "CORP\\svc-canary-7f3a";
 const PASSWORD: &str = "Canary-Pa55word-9d41!";
 
 /// Raw, UTF-16LE, base64 at each of its three alignments (without the characters that depend on neighbours), hex.
@@ -45,7 +45,12 @@ fn base64_group(group: &[u8]) -> [u8; 4] {
     let bits = group
         .iter()
         .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
-    let digit = |shift: usize| ALPHABET.get(bits >> shift & 63).copied().unwrap_or_default();
+    let digit = |shift: usize| {
+        ALPHABET
+            .get(bits >> shift & 63)
+            .copied()
+            .unwrap_or_default()
+    };
     [18, 12, 6, 0].map(digit)
 }
 
@@ -97,9 +102,7 @@ async fn credentials_appear_in_no_file_log_answer_error_or_process_list() -> Res
     let samba = Samba::start(Options::default()).await?;
     samba.create_group(GROUP).await?;
     samba.create_group(ROTATION_GROUP).await?;
-    let service = NewUser::named("svc-canary-7f3a")
-        .attribute("userPrincipalName", LOGON)
-        .password(PASSWORD);
+    let service = NewUser::named("svc-canary-7f3a").password(PASSWORD);
     samba.create_user(service).await?;
     samba.create_user("one").await?;
     samba.add_members(GROUP, &["one"]).await?;

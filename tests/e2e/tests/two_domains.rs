@@ -227,7 +227,7 @@ async fn a_privileged_match_is_only_proposed() -> Result<()> {
         .context("a name")?;
     let ran = forests
         .hes
-        .words(&format!("employee proposals accept {id} --yes"))
+        .words(&format!("employee proposals accept {id}"))
         .await?;
     assert_eq!(ran.code, 0, "{ran:?}");
     let employees = forests.employees(1).await?;

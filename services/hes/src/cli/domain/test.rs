@@ -92,7 +92,7 @@ fn verdict(id: &str, checks: &[Check]) -> Result<(), Failure> {
     }
     if of(Grade::Failed) > 0 {
         return Err(
-            Failure::new(format!("domain `{id}` does not work: {}", words.join(", ")))
+            Failure::new(format!("not everything of domain `{id}` works: {}", words.join(", ")))
                 .next("do what the failed checks say, then test again"),
         );
     }
