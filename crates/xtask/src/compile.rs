@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::diagnostic::DiagnosticLevel;
@@ -41,19 +41,16 @@ pub(crate) fn everything() -> Result<Built> {
     Ok(built)
 }
 
-/// A cargo command on the whole workspace, compiled by clippy.
-pub(crate) fn command(arguments: &[&str]) -> Result<std::process::Command> {
-    let mut command = run::cargo()?;
-    command
-        .args(arguments)
-        .arg("--workspace")
-        .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
-    Ok(command)
+/// Lets a cargo command compile the workspace's own crates with clippy.
+pub(crate) fn by_clippy(command: &mut Command) -> &mut Command {
+    command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
 }
 
 fn cargo(arguments: &[&str]) -> Result<Built> {
-    let mut child = command(arguments)?
-        .args(["--quiet", "--message-format=json"])
+    let mut command = run::cargo()?;
+    let mut child = by_clippy(&mut command)
+        .args(arguments)
+        .args(["--workspace", "--quiet", "--message-format=json"])
         .stdout(Stdio::piped())
         .spawn()
         .context("failed to run cargo")?;

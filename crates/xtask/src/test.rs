@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use cargo_metadata::MetadataCommand;
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -150,8 +151,27 @@ fn finish(command: &mut Command, deadline: Duration) -> Result<(Option<ExitStatu
     Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
+/// Runs the documentation's examples, of those packages that have any: looking for them takes seconds a package.
 fn documentation(arguments: &Arguments, temp: &Path) -> Result<Totals> {
-    let mut command = compile::command(&["test", "--doc", "--quiet"])?;
+    let root = run::root()?;
+    let metadata = MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .no_deps()
+        .exec()?;
+    let mut command = run::cargo()?;
+    compile::by_clippy(&mut command).args(["test", "--doc", "--quiet"]);
+    let mut any = false;
+    for package in metadata.workspace_packages() {
+        let dir = package.manifest_path.parent().context("no folder")?;
+        let is_library = package.targets.iter().any(cargo_metadata::Target::is_lib);
+        if is_library && has_examples(dir.as_std_path())? {
+            command.args(["--package", package.name.as_str()]);
+            any = true;
+        }
+    }
+    if !any {
+        return Ok(Totals::default());
+    }
     environment(&mut command, arguments, temp);
     command.arg("--").args(&arguments.filter);
     let (status, output) = finish(&mut command, DEADLINE)?;
@@ -161,6 +181,28 @@ fn documentation(arguments: &Arguments, temp: &Path) -> Result<Totals> {
         eprintln!("{output}");
     }
     Ok(totals)
+}
+
+/// Whether the README or a documentation comment below `dir` has a code block.
+fn has_examples(dir: &Path) -> Result<bool> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let found = match extension {
+            _ if path.is_dir() => has_examples(&path)?,
+            Some("rs") => std::fs::read_to_string(&path)?.lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with("///") && line.contains("```")
+                    || line.starts_with("//!") && line.contains("```")
+            }),
+            Some("md") => std::fs::read_to_string(&path)?.contains("```"),
+            _ => false,
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Tests remove what they made even when they are killed, but a moment later. Whatever stays is told.

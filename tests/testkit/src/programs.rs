@@ -117,7 +117,8 @@ impl Running {
         let what = format!("a line of {}", self.name);
         let found = poll_until(deadline, &what, async || {
             // In this order: what it said before it ended counts.
-            let ended = self.process.ended().is_some() && self.stdout.ended();
+            let ended =
+                self.process.ended().is_some() && self.stdout.ended() && self.stderr.ended();
             match self.stdout.find(&wanted) {
                 Some(line) => Some(Ok(line)),
                 None => ended.then_some(Err(())),
