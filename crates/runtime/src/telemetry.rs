@@ -164,9 +164,14 @@ impl Drop for Guard {
     }
 }
 
-/// A subscriber that makes trace ids and tells nobody: for tests of what crosses a boundary.
+/// Makes trace ids and tells nobody: for tests of what crosses a boundary. For the whole process, because what one
+/// thread alone subscribes to is switched on and off by what the others do.
 #[doc(hidden)]
-pub fn testing() -> impl tracing::Subscriber + Send + Sync {
+pub fn testing() {
     let provider = SdkTracerProvider::builder().build();
-    Registry::default().with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    // Fails when another test was first, which is as well.
+    drop(tracing::subscriber::set_global_default(
+        Registry::default().with(layer),
+    ));
 }

@@ -27,7 +27,11 @@ async fn the_first_signal_drains_and_the_second_leaves_at_once() {
     assert!(futures::poll!(std::pin::pin!(shutdown.abort_signalled())).is_pending());
 
     terminate_myself();
-    let stuck = tasks.join(Duration::from_secs(3600)).await.unwrap_err();
+    let joined = tokio::time::timeout(
+        Duration::from_secs(20),
+        tasks.join(Duration::from_secs(3600)),
+    );
+    let stuck = joined.await.unwrap().unwrap_err();
 
     assert_eq!(stuck.names, ["stubborn"]);
     assert_eq!(shutdown.failure(), None);

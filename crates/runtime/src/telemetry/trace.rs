@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_span_continues_the_trace_of_the_event_it_handles() {
-        let _subscriber = tracing::subscriber::set_default(crate::telemetry::testing());
+        crate::telemetry::testing();
         let span = with_parent(tracing::info_span!("handle"), Some(PARENT));
 
         let mine = span.in_scope(current_traceparent).unwrap();
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_malformed_parent_begins_a_new_trace() {
-        let _subscriber = tracing::subscriber::set_default(crate::telemetry::testing());
+        crate::telemetry::testing();
         for parent in [None, Some(""), Some("00-zz-zz-01"), Some("junk")] {
             let span = with_parent(tracing::info_span!("handle"), parent);
             assert!(span.in_scope(current_traceparent).is_some(), "{parent:?}");

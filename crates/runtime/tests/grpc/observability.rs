@@ -120,7 +120,7 @@ async fn get(address: SocketAddr, path: &str) -> String {
 
 #[tokio::test]
 async fn the_trace_crosses_from_the_client_to_the_handler() {
-    let _subscriber = tracing::subscriber::set_default(telemetry::testing());
+    telemetry::testing();
     let world = World::start().await;
     let channel = world.bearing("vera".to_owned());
     let span = tracing::info_span!("client");
