@@ -91,10 +91,11 @@ fn verdict(id: &str, checks: &[Check]) -> Result<(), Failure> {
         )));
     }
     if of(Grade::Failed) > 0 {
-        return Err(
-            Failure::new(format!("not everything of domain `{id}` works: {}", words.join(", ")))
-                .next("do what the failed checks say, then test again"),
-        );
+        return Err(Failure::new(format!(
+            "not everything of domain `{id}` works: {}",
+            words.join(", ")
+        ))
+        .next("do what the failed checks say, then test again"));
     }
     note(&words.join(", "));
     Ok(())
