@@ -220,19 +220,41 @@ async fn an_attribute_that_cannot_be_read_is_not_cleared() -> Result<()> {
 #[tokio::test]
 async fn a_filter_typo_is_refused_or_held() -> Result<()> {
     let world = World::imported(6).await?;
-
-    let broken = world
-        .hes
-        .run(["domain", "update", "corp", "--filter", "(department=Sales"])
+    world.samba.set("person0", "department", &["Sales"]).await?;
+    assert_eq!(world.sync().await?.code, 0);
+    world
+        .until("a department", |people| {
+            people
+                .get("person0")
+                .is_ok_and(|person| person.text("/department") == "Sales")
+        })
         .await?;
+    let filter = async |text: &str| {
+        world
+            .hes
+            .run(["domain", "update", "corp", "--filter", text])
+            .await
+    };
+
+    let broken = filter("(department=Sales").await?;
     assert_eq!(broken.code, 1, "{broken:?}");
-    assert!(broken.stderr.contains("user_filter"), "{broken:?}");
+    assert!(broken.stderr.contains("filter"), "{broken:?}");
 
-    let typo = world
-        .hes
-        .run(["domain", "update", "corp", "--filter", "(departmnt=Sales)"])
+    // An attribute that no schema has, and a value that nobody has.
+    for (typo, reason) in [
+        ("(departmnt=Sales)", "FILTER_INVALID"),
+        ("(department=Sails)", "SCOPE_EMPTY"),
+    ] {
+        assert_eq!(filter(typo).await?.code, 0);
+        fails_and_recovers(&world, reason, async |_| {
+            assert_eq!(filter("(objectClass=user)").await?.code, 0);
+            Ok(())
+        })
         .await?;
-    assert_eq!(typo.code, 0, "{typo:?}");
+    }
+
+    // A filter that somebody matches.
+    assert_eq!(filter("(department=Sales)").await?.code, 0);
     is_held(&world).await?;
     Ok(())
 }
