@@ -43,6 +43,8 @@ pub enum FailureReason {
     GroupMissing,
     /// Several groups have the configured name.
     GroupAmbiguous,
+    /// A plan was approved for another group than the one found now.
+    GroupChanged,
     /// Another directory answers than the one the domain was pinned to.
     DirectoryChanged,
     /// Another domain is already this directory.
@@ -54,7 +56,7 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NameResolution,
         Self::Unreachable,
         Self::Timeout,
@@ -74,6 +76,7 @@ impl FailureReason {
         Self::ScopeEmpty,
         Self::GroupMissing,
         Self::GroupAmbiguous,
+        Self::GroupChanged,
         Self::DirectoryChanged,
         Self::DirectoryDuplicate,
         Self::DomainDeleted,
@@ -102,6 +105,7 @@ impl FailureReason {
             Self::ScopeEmpty => "SCOPE_EMPTY",
             Self::GroupMissing => "GROUP_MISSING",
             Self::GroupAmbiguous => "GROUP_AMBIGUOUS",
+            Self::GroupChanged => "GROUP_CHANGED",
             Self::DirectoryChanged => "DIRECTORY_CHANGED",
             Self::DirectoryDuplicate => "DIRECTORY_DUPLICATE",
             Self::DomainDeleted => "DOMAIN_DELETED",

@@ -201,14 +201,14 @@ impl<D: Directory> ConnectorService for Connector<D> {
             Some(run) => store.run(run).await.map_err(internal)?,
             None => None,
         };
-        let newest = store.runs(Some(&domain), None, 1).await.map_err(internal)?;
+        let newest = store.last_run(&domain).await.map_err(internal)?;
         let people = store.people(&domain).await.map_err(internal)?;
         let now = self.0.clock.now();
         let lag = schedule.last_success_at.map(|at| now.duration_since(at));
         Ok(Response::new(proto::SyncState {
             domain: DomainName(domain).to_string(),
             last_success: last_success.map(|run| run.message),
-            last_run: newest.items.into_iter().next().map(|run| run.message),
+            last_run: newest.map(|run| run.message),
             next_run_time: schedule
                 .next_run_at
                 .filter(|_| paused.is_none())

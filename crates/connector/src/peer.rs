@@ -21,6 +21,14 @@ pub(crate) struct Peer {
     keyring: Keyring,
 }
 
+/// The domains of this connector's kind.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) domains: Vec<Configured>,
+    /// Names of records that this version cannot read: they are there, and not to be taken for gone.
+    pub(crate) unreadable: Vec<String>,
+}
+
 const PAGE: i32 = 200;
 
 impl Peer {
@@ -34,9 +42,9 @@ impl Peer {
     }
 
     /// Every domain of this connector's kind, deleted ones too.
-    pub(crate) async fn domains(&self) -> Result<Vec<Configured>, Status> {
+    pub(crate) async fn domains(&self) -> Result<Listed, Status> {
         let mut client = DomainServiceClient::new(self.channel.clone());
-        let mut domains = Vec::new();
+        let mut listed = Listed::default();
         let mut page_token = String::new();
         loop {
             let page = client
@@ -47,14 +55,17 @@ impl Peer {
                 })
                 .await?
                 .into_inner();
-            domains.extend(
-                page.domains
-                    .into_iter()
-                    .filter_map(|domain| self.ours(domain)),
-            );
+            for domain in page.domains {
+                let name = domain.name.clone();
+                match self.read(domain) {
+                    Read::Ours(domain) => listed.domains.push(*domain),
+                    Read::Unreadable => listed.unreadable.push(name),
+                    Read::Others => {}
+                }
+            }
             page_token = page.next_page_token;
             if page_token.is_empty() {
-                return Ok(domains);
+                return Ok(listed);
             }
         }
     }
@@ -66,21 +77,27 @@ impl Peer {
             name: DomainName(domain.clone()).to_string(),
         };
         match client.get_domain(request).await {
-            Ok(domain) => Ok(self.ours(domain.into_inner())),
+            Ok(domain) => Ok(match self.read(domain.into_inner()) {
+                Read::Ours(domain) => Some(*domain),
+                Read::Unreadable | Read::Others => None,
+            }),
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(status),
         }
     }
 
-    fn ours(&self, domain: proto::Domain) -> Option<Configured> {
-        if kind_of(&domain) != Some(self.kind) {
-            return None;
+    fn read(&self, domain: proto::Domain) -> Read {
+        match kind_of(&domain) {
+            Some(kind) if kind == self.kind => {}
+            Some(_) => return Read::Others,
+            // Of a kind this version does not know.
+            None => return Read::Unreadable,
         }
         match Configured::parse(domain, self.batch) {
-            Ok(configured) => Some(configured),
+            Ok(configured) => Read::Ours(Box::new(configured)),
             Err(error) => {
                 tracing::warn!(%error, "left out a domain whose record cannot be read: {error}");
-                None
+                Read::Unreadable
             }
         }
     }
@@ -115,6 +132,14 @@ impl Peer {
             .then_some(domain.credentials_version);
         self.keyring.keep_only(&domain.id, version);
     }
+}
+
+/// What a record turned out to be.
+enum Read {
+    Ours(Box<Configured>),
+    Unreadable,
+    /// Another connector's.
+    Others,
 }
 
 fn unavailable(status: &Status) -> Failure {

@@ -5,6 +5,7 @@ mod codec;
 mod compare;
 mod domains;
 mod doubt;
+mod held;
 mod lists;
 mod outbox;
 mod plan;
@@ -36,7 +37,8 @@ pub use snapshot::{People, Snapshot};
 use crate::source::Observed;
 
 /// The schema of this crate: the database of a connector is opened with it.
-pub const MIGRATIONS: Migrations = storage::migrations!["0001_known_state", "0002_runs"];
+pub const MIGRATIONS: Migrations =
+    storage::migrations!["0001_known_state", "0002_runs", "0003_held_and_forgotten"];
 
 /// A statement failed, or a row holds what this program never writes.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,20 @@ pub enum Error {
     NoSuchDomain,
     #[error("the domain {0} has become this directory meanwhile")]
     Taken(DomainId),
+}
+
+impl Error {
+    /// Whether the same may succeed later without anybody's help.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Corrupt(_) | Self::Event(_) => false,
+            Self::Storage(_)
+            | Self::Moved(_)
+            | Self::NoSuchRun
+            | Self::NoSuchDomain
+            | Self::Taken(_) => true,
+        }
+    }
 }
 
 /// All domains. Cheap to clone.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use api::name::DomainName;
 use directory::DomainId;
 use runtime::{Ids, OnEnd, SharedClock, Shutdown, Tasks};
 use tokio::sync::{Notify, watch};
@@ -13,7 +14,7 @@ use tonic::{Code, Status};
 use tracing::{info, warn};
 
 use crate::configured::Configured;
-use crate::peer::Peer;
+use crate::peer::{Listed, Peer};
 use crate::settings::Settings;
 use crate::source::Directory;
 use crate::store::{self, Store};
@@ -120,10 +121,17 @@ impl<D: Directory> Supervisor<D> {
     }
 
     async fn reconcile(self: &Arc<Self>) -> Result<(), ReconcileError> {
-        let domains = self.peer.domains().await.map_err(ReconcileError::Peer)?;
+        let listed = self.peer.domains().await.map_err(ReconcileError::Peer)?;
+        let Listed {
+            domains,
+            unreadable,
+        } = listed;
         for id in self.store.domains().await? {
-            if !domains.iter().any(|domain| domain.id == id) {
-                // Purged: it claims nothing any more. What is known stays, in case config-service is the one that forgot.
+            let is_there = domains.iter().any(|domain| domain.id == id)
+                || unreadable.contains(&DomainName(id.clone()).to_string());
+            if !is_there {
+                // Purged: it claims nothing any more. What is known stays for a while, in case config-service is the
+                // one that forgot.
                 self.store.forget(&id).await?;
                 if let Some(seat) = self.seats().get(&id) {
                     seat.configured.send_if_modified(|configured| {

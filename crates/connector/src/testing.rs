@@ -164,6 +164,17 @@ impl World {
         answer.into_inner()
     }
 
+    /// The run asked for last.
+    pub async fn newest(&self, domain: &str) -> SyncRun {
+        let request = connector::ListSyncRunsRequest {
+            parent: format!("domains/{domain}"),
+            page_size: 1,
+            page_token: String::new(),
+        };
+        let answer = self.client.clone().list_sync_runs(request).await.unwrap();
+        answer.into_inner().sync_runs.remove(0)
+    }
+
     pub async fn decide(&self, run: &SyncRun, approve: bool) -> Result<SyncRun, Status> {
         let (name, by) = (run.name.clone(), "tester".to_owned());
         let mut client = self.client.clone();

@@ -22,7 +22,7 @@ use crate::supervisor::{Seat, Supervisor};
 use crate::timing::{Last, next_run};
 
 /// Who asked for a run that is due.
-const SCHEDULE: &str = "schedule";
+pub(crate) const SCHEDULE: &str = "schedule";
 
 /// What a look at the stored state came to.
 enum Look {
@@ -181,6 +181,10 @@ impl<D: Directory> Supervisor<D> {
         }
         metrics::run(&run, started, self.clock.now());
         self.report(&run);
+        // A dry run is a question, not a sync: the schedule goes on as if it had not been asked.
+        if run.message.dry_run {
+            return Ok(());
+        }
         match ended {
             Ended::Well => self.plan_next(domain, Last::Well).await,
             Ended::Otherwise => Ok(()),
@@ -235,10 +239,20 @@ impl<D: Directory> Supervisor<D> {
             sync::execute(source, &mut known, &progress, &domain.sync, run.id, now).await
         };
         match result {
-            Ok(RunState::Held) => Ok(Ended::Otherwise),
+            // Superseded: what it would hold is held already.
+            Ok(RunState::Held | RunState::Superseded) => Ok(Ended::Otherwise),
             Ok(_) => Ok(Ended::Well),
             Err(sync::Error::Store { phase, source }) => {
                 warn!("failed to {phase}: {}", chain(&source));
+                if !source.may_pass() {
+                    // Reading the directory again and again would not mend it.
+                    let failure = Failure::lasting(
+                        FailureReason::Internal,
+                        chain(&source),
+                        "Restore the connector's database, or run the version that wrote it.",
+                    );
+                    return self.failed(domain, run, failure).await;
+                }
                 Err(source)
             }
             Err(sync::Error::Source { source, .. }) => self.failed(domain, run, source).await,

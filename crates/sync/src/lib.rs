@@ -33,5 +33,6 @@ pub use source::{
 };
 pub use state::{RunEvent, RunId, RunState};
 pub use store::{
-    Advance, Base, Batch, Expansion, FailureCode, GroupPin, Keep, Pins, Record, Roots, Row, Store,
+    Advance, Base, Batch, Expansion, FailureCode, GroupPin, HeldGroups, Keep, Pins, Record, Roots,
+    Row, Store,
 };

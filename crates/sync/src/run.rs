@@ -79,7 +79,7 @@ pub async fn execute<S: Source, T: Store, P: Progress>(
         RunState::Queued | RunState::Reading | RunState::Planning => {
             work.plan(record.dry_run).await
         }
-        RunState::Approved => work.redo_approved().await,
+        RunState::Approved => work.redo_approved(record.held_groups).await,
         RunState::Applying => work.apply().await,
         RunState::Held
         | RunState::Applied

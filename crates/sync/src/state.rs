@@ -41,7 +41,8 @@ pub enum RunState {
     Rejected,
     /// Nobody decided in time.
     Expired,
-    /// A newer plan took its place before anybody decided.
+    /// Another plan took its place: a newer one before anybody decided, or an older one of the same changes that waits
+    /// for a decision already.
     Superseded,
 }
 
@@ -100,7 +101,7 @@ impl RunState {
             (Self::Held, E::Approve) => Self::Approved,
             (Self::Held, E::Reject) => Self::Rejected,
             (Self::Held | Self::Approved, E::Expire) => Self::Expired,
-            (Self::Held, E::Supersede) => Self::Superseded,
+            (Self::Planning | Self::Held, E::Supersede) => Self::Superseded,
             (
                 Self::Queued | Self::Reading | Self::Planning | Self::Approved | Self::Applying,
                 E::Fail,

@@ -14,6 +14,34 @@ pub struct Record {
     pub state: RunState,
     /// Only plan, and show it.
     pub dry_run: bool,
+    /// The groups its plan was held with; nothing for a run that never was.
+    pub held_groups: HeldGroups,
+}
+
+/// The groups a held plan was made with. Approving it adopts these and no others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldGroups {
+    pub sync_group: Option<ObjectId>,
+    pub rotation_group: Option<ObjectId>,
+}
+
+impl HeldGroups {
+    /// Whether whoever approved may have seen another group than `pins` would adopt.
+    pub fn differ_from(self, pins: &Pins) -> bool {
+        let other = |held: Option<ObjectId>, now: Option<ObjectId>| matches!((held, now), (Some(held), Some(now)) if held != now);
+        let rotation_group = pins.rotation_group.as_ref().map(|group| group.id);
+        other(self.sync_group, Some(pins.sync_group.id))
+            || other(self.rotation_group, rotation_group)
+    }
+}
+
+impl From<&Pins> for HeldGroups {
+    fn from(pins: &Pins) -> Self {
+        Self {
+            sync_group: Some(pins.sync_group.id),
+            rotation_group: pins.rotation_group.as_ref().map(|group| group.id),
+        }
+    }
 }
 
 /// A group that was resolved once.
@@ -94,17 +122,20 @@ pub enum FailureCode {
     DirectoryTaken,
     GroupMissing,
     GroupAmbiguous,
+    /// A plan was approved for other groups than those found now.
+    GroupChanged,
     /// What was staged is not what was sent.
     Incomplete,
 }
 
 impl FailureCode {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Source,
         Self::IdentityMismatch,
         Self::DirectoryTaken,
         Self::GroupMissing,
         Self::GroupAmbiguous,
+        Self::GroupChanged,
         Self::Incomplete,
     ];
 
@@ -116,6 +147,7 @@ impl FailureCode {
             Self::DirectoryTaken => "DIRECTORY_TAKEN",
             Self::GroupMissing => "GROUP_MISSING",
             Self::GroupAmbiguous => "GROUP_AMBIGUOUS",
+            Self::GroupChanged => "GROUP_CHANGED",
             Self::Incomplete => "INCOMPLETE",
         }
     }
@@ -133,6 +165,7 @@ pub enum Advance {
     Held {
         counts: Counts,
         reasons: Vec<Reason>,
+        groups: HeldGroups,
     },
     DryRun {
         counts: Counts,
@@ -251,7 +284,9 @@ pub trait Store: Send {
     ) -> impl Future<Output = Result<Vec<ItemKey>, Self::Error>> + Send;
 
     /// Moves the run on. Refused when the stored state does not lead there, for somebody else may have decided.
-    /// A run that becomes HELD, APPLYING or NOTHING_TO_DO supersedes every older HELD run of the domain.
+    /// A run that becomes HELD, APPLYING or NOTHING_TO_DO supersedes every older HELD run of the domain. One that nobody
+    /// asked for, and that would hold what an older run holds already, may become SUPERSEDED instead of HELD: the plan
+    /// that a person is looking at stays.
     fn advance(
         &mut self,
         run: RunId,

@@ -250,7 +250,7 @@ pub struct SyncState {
     /// The newest run that ended well; absent before the first.
     #[prost(message, optional, tag = "2")]
     pub last_success: ::core::option::Option<SyncRun>,
-    /// The newest run of all; absent before the first.
+    /// The newest run that no other plan took the place of; absent before the first.
     #[prost(message, optional, tag = "3")]
     pub last_run: ::core::option::Option<SyncRun>,
     /// When the next scheduled run is due; absent when sync is off.
@@ -346,7 +346,8 @@ pub enum SyncRunState {
     Rejected = 11,
     /// Ended: held for 7 days without a decision.
     Expired = 12,
-    /// Ended: a newer plan took its place.
+    /// Ended: another plan took its place: a newer one, or, for a scheduled run, an older one of the same changes that is
+    /// held already.
     Superseded = 13,
 }
 impl SyncRunState {

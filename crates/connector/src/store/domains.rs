@@ -216,8 +216,13 @@ impl Store {
                 params![id],
             )
             .await?;
+        tx.execute(
+            "UPDATE domains SET forgotten_time = NULL WHERE domain_id = $1 AND forgotten_time IS NOT NULL",
+            params![id],
+        )
+        .await?;
         if row.get::<Timestamp>("record_time")? != domain.record_time {
-            begin_anew(&mut tx, domain).await?;
+            begin_anew(&mut tx, domain, self.clock.now()).await?;
         } else if domain.deleted {
             release(&mut tx, id).await?;
         } else if let Some(fields) = row.get::<Option<String>>("identity_fields")? {
@@ -230,10 +235,15 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Gives up the claim of domains that config-service doesn't know any more.
+    /// Gives up the claim of a domain that config-service doesn't know any more, and notes since when it doesn't.
     pub async fn forget(&self, domain: &DomainId) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         release(&mut tx, domain.as_str()).await?;
+        tx.execute(
+            "UPDATE domains SET forgotten_time = $2 WHERE domain_id = $1 AND forgotten_time IS NULL",
+            params![domain.as_str(), self.clock.now()],
+        )
+        .await?;
         Ok(tx.commit().await?)
     }
 
@@ -267,7 +277,11 @@ async fn release(tx: &mut Transaction, domain: &str) -> Result<(), Error> {
 }
 
 /// Another domain has the id now: nothing of the old one is known of it. Runs stay, as history.
-async fn begin_anew(tx: &mut Transaction, domain: &Domain) -> Result<(), Error> {
+pub(super) async fn begin_anew(
+    tx: &mut Transaction,
+    domain: &Domain,
+    now: Timestamp,
+) -> Result<(), Error> {
     let id = domain.id.as_str();
     let row = tx
         .query_one(
@@ -283,11 +297,15 @@ async fn begin_anew(tx: &mut Transaction, domain: &Domain) -> Result<(), Error> 
         "DELETE FROM known_edges WHERE domain_id = $1",
         // They were of another directory, perhaps: their plans mean nothing here, their limits neither.
         "UPDATE runs SET counted = 0 WHERE domain_id = $1",
-        "UPDATE runs SET state = 'SUPERSEDED' WHERE domain_id = $1
-             AND state IN ('QUEUED', 'READING', 'PLANNING', 'HELD', 'APPROVED', 'APPLYING')",
     ] {
         tx.execute(sql, params![id]).await?;
     }
+    tx.execute(
+        "UPDATE runs SET state = 'SUPERSEDED', end_time = $2 WHERE domain_id = $1
+             AND state IN ('QUEUED', 'READING', 'PLANNING', 'HELD', 'APPROVED', 'APPLYING')",
+        params![id, now],
+    )
+    .await?;
     tx.execute(
         "UPDATE domains SET record_time = $2, generation_base = generation_base + $3, identity_fields = NULL,
                 identity = NULL, sync_group = NULL, rotation_group = NULL, group_revision = 0, next_run_at = NULL,

@@ -49,6 +49,22 @@ impl Store {
         Ok(PageOf::cut(items, limit))
     }
 
+    /// The run that a domain's state is shown by: the newest whose plan no other took the place of.
+    pub async fn last_run(&self, domain: &DomainId) -> Result<Option<Run>, Error> {
+        let row = self
+            .db
+            .read()
+            .await?
+            .query_optional(
+                select_runs!(
+                    "WHERE domain_id = $1 AND state <> 'SUPERSEDED' ORDER BY run_id DESC LIMIT 1"
+                ),
+                params![domain.as_str()],
+            )
+            .await?;
+        row.as_ref().map(view::run).transpose()
+    }
+
     /// A plan's items after `number`, in the plan's order.
     pub async fn items(
         &self,

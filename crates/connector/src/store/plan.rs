@@ -131,20 +131,28 @@ pub(super) async fn approved(
     Ok(keys)
 }
 
-/// Items that are ready and not applied, in the order of object ids.
+macro_rules! ready {
+    ($before:literal) => {
+        concat!(
+            $before,
+            "SELECT object_id, kind, cause, before_presence, before_in_rotation_group, before_generation, changes,
+                    generation, presence, in_rotation_group, state, unreadable
+             FROM plan_items WHERE run_id = $1 AND object_id > $2 AND ready = 1 AND applied = 0
+             ORDER BY object_id LIMIT $3"
+        )
+    };
+}
+
+/// Items after `after` that are ready and not applied, in the order of object ids.
 pub(super) async fn ready(
     db: &mut impl Sql,
     domain: &DomainId,
     RunId(run): RunId,
+    after: Uuid,
     limit: usize,
 ) -> Result<Vec<Item>, Error> {
     let rows = db
-        .query(
-            "SELECT object_id, kind, cause, before_presence, before_in_rotation_group, before_generation, changes,
-                    generation, presence, in_rotation_group, state, unreadable
-             FROM plan_items WHERE run_id = $1 AND ready = 1 AND applied = 0 ORDER BY object_id LIMIT $2",
-            params![run, codec::number(limit as u64)],
-        )
+        .query(ready!(""), params![run, after, codec::number(limit as u64)])
         .await?;
     rows.iter().map(|row| item(domain, row)).collect()
 }
@@ -253,4 +261,35 @@ pub(super) async fn mark(
     )
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::{Database, Settings};
+
+    use super::*;
+
+    /// Or a plan of n items would take n² steps.
+    #[tokio::test]
+    async fn a_batch_does_not_look_at_what_earlier_ones_applied() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::at(dir.path().join("connector.db"));
+        let db = Database::open(&settings, &crate::MIGRATIONS).await.unwrap();
+
+        let rows = db
+            .read()
+            .await
+            .unwrap()
+            .query(
+                ready!("EXPLAIN QUERY PLAN "),
+                params![Uuid::nil(), Uuid::nil(), 500],
+            )
+            .await
+            .unwrap();
+
+        let steps: Vec<String> = rows.iter().map(|row| row.get("detail").unwrap()).collect();
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        assert!(steps[0].contains("(run_id=? AND object_id>?)"), "{steps:?}");
+        db.close().await;
+    }
 }

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use storage::lease::{self, Lease};
 use storage::{Sql, Transaction, params};
 use sync::{
-    Advance, Base, Batch, Counts, Expansion, FailureCode, Identity, Issue, Item, ItemKey, Keep,
-    Page, Pins, Record, Roots, Row, RunEvent, RunId, RunState,
+    Advance, Base, Batch, Counts, Expansion, FailureCode, HeldGroups, Identity, Issue, Item,
+    ItemKey, Keep, Page, Pins, Record, Roots, Row, RunEvent, RunId, RunState,
 };
+use uuid::Uuid;
 
 use super::doubt::GroupsInDoubt;
 use super::outbox::Teller;
-use super::{Error, Store, codec, domains, plan, runs, stage, view};
+use super::{Error, Store, codec, domains, held, plan, runs, stage, view};
 use crate::failure::{Failure, FailureReason};
 use crate::source::Observed;
 
@@ -26,6 +27,8 @@ pub struct DomainStore {
     group_revision: i64,
     lease: Lease,
     observed: Observed,
+    /// Up to here the plan is applied: batches come in the order of object ids, and need not look at what is done.
+    applied_to: Uuid,
 }
 
 impl DomainStore {
@@ -42,6 +45,7 @@ impl DomainStore {
             group_revision,
             lease,
             observed,
+            applied_to: Uuid::nil(),
         }
     }
 
@@ -94,6 +98,10 @@ impl DomainStore {
                 FailureReason::GroupAmbiguous,
                 "Rename all but one of the groups, or choose a group whose name is its own.",
             ),
+            FailureCode::GroupChanged => lasting(
+                FailureReason::GroupChanged,
+                "Sync again, and decide on the new plan.",
+            ),
             FailureCode::Incomplete => lasting(
                 FailureReason::ReadIncomplete,
                 "Sync again; report this if it repeats.",
@@ -132,7 +140,10 @@ impl DomainStore {
     ) -> Result<(), Error> {
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         tx.execute(
-            "UPDATE runs SET planned_items = $2, planned_classes = $3, hold_reasons = $4 WHERE run_id = $1",
+            // Why an approved plan was held is shown beside who approved it.
+            "UPDATE runs SET planned_items = $2, planned_classes = $3,
+                    hold_reasons = CASE WHEN $4 = '' THEN hold_reasons ELSE $4 END
+             WHERE run_id = $1",
             params![
                 run.0,
                 codec::number(counts.items()),
@@ -195,14 +206,21 @@ impl sync::Store for DomainStore {
             .read()
             .await?
             .query_optional(
-                "SELECT state, dry_run FROM runs WHERE run_id = $1",
+                "SELECT state, dry_run, held_sync_group, held_rotation_group FROM runs WHERE run_id = $1",
                 params![run.0],
             )
             .await?
             .ok_or(Error::NoSuchRun)?;
+        let group = |column: &'static str| -> Result<Option<ObjectId>, Error> {
+            row.get::<Option<_>>(column)?.map(codec::object).transpose()
+        };
         Ok(Record {
             state: view::state(&row)?,
             dry_run: row.get("dry_run")?,
+            held_groups: HeldGroups {
+                sync_group: group("held_sync_group")?,
+                rotation_group: group("held_rotation_group")?,
+            },
         })
     }
 
@@ -220,6 +238,7 @@ impl sync::Store for DomainStore {
     }
 
     async fn reset(&mut self, run: RunId, keep: Keep) -> Result<(), Error> {
+        self.applied_to = Uuid::nil();
         let mut tx = self.begin().await?;
         stage::clear(&mut tx, run).await?;
         let items = match keep {
@@ -294,9 +313,26 @@ impl sync::Store for DomainStore {
         let state = match to {
             Advance::Reading => step(&mut tx, RunEvent::Read).await?,
             Advance::Planning => step(&mut tx, RunEvent::Plan).await?,
-            Advance::Held { counts, reasons } => {
-                let state = step(&mut tx, RunEvent::Hold).await?;
+            Advance::Held {
+                counts,
+                reasons,
+                groups,
+            } => {
                 self.keep_plan(&mut tx, run, counts, reasons).await?;
+                let known_groups = [groups.sync_group, groups.rotation_group]
+                    .map(|group| group.map(|group| group.as_uuid()));
+                let [sync_group, rotation_group] = known_groups;
+                tx.execute(
+                    "UPDATE runs SET held_sync_group = $2, held_rotation_group = $3 WHERE run_id = $1",
+                    params![run.0, sync_group, rotation_group],
+                )
+                .await?;
+                let waits_already = held::like(&mut tx, &self.domain, run).await?;
+                let event = match waits_already {
+                    true => RunEvent::Supersede,
+                    false => RunEvent::Hold,
+                };
+                let state = step(&mut tx, event).await?;
                 let expires = now
                     .saturating_add(RunState::HELD_FOR)
                     .unwrap_or(Timestamp::MAX);
@@ -311,6 +347,12 @@ impl sync::Store for DomainStore {
                     params![self.domain.as_str()],
                 )
                 .await?;
+                if waits_already {
+                    // Nothing new to tell: the plan that is held stays as it was told.
+                    tx.commit().await?;
+                    self.store.tell();
+                    return Ok(());
+                }
                 self.supersede(&mut tx, run).await?;
                 state
             }
@@ -362,7 +404,8 @@ impl sync::Store for DomainStore {
     }
 
     async fn ready(&mut self, run: RunId, limit: usize) -> Result<Vec<Item>, Error> {
-        plan::ready(&mut self.store.db.read().await?, &self.domain, run, limit).await
+        let mut db = self.store.db.read().await?;
+        plan::ready(&mut db, &self.domain, run, self.applied_to, limit).await
     }
 
     async fn apply(&mut self, run: RunId, items: &[Item], batch: Batch) -> Result<(), Error> {
@@ -398,6 +441,9 @@ impl sync::Store for DomainStore {
             }
         }
         tx.commit().await?;
+        if let Some(last) = items.last() {
+            self.applied_to = last.object().as_uuid();
+        }
         self.store.tell();
         Ok(())
     }

@@ -134,8 +134,9 @@ pub(super) async fn fail(
     )
     .await?;
     tx.execute(
-        "UPDATE domains SET consecutive_failures = consecutive_failures + 1 WHERE domain_id = $1",
-        params![teller.domain.as_str()],
+        "UPDATE domains SET consecutive_failures = consecutive_failures + 1
+         WHERE domain_id = $1 AND EXISTS (SELECT 1 FROM runs WHERE run_id = $2 AND dry_run = 0)",
+        params![teller.domain.as_str(), run.0],
     )
     .await?;
     tell(tx, teller, run, state).await

@@ -36,6 +36,11 @@ impl FakeConfig {
         }
     }
 
+    /// Knows a domain no more.
+    pub fn purge(&self, id: &str) {
+        self.state().domains.remove(&format!("domains/{id}"));
+    }
+
     /// Gives a domain a new version of its credentials.
     pub fn set_credentials(&self, id: &str, logon_name: &str, password: &str) {
         let kind = proto::credentials::Kind::ActiveDirectory(proto::ActiveDirectoryCredentials {

@@ -122,3 +122,65 @@ async fn nobody_decides_for_a_week_and_the_plan_expires() {
     assert_eq!(state(&ended.await.unwrap()), SyncRunState::Expired);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_scheduled_run_leaves_a_held_plan_to_who_looks_at_it_until_there_is_another() {
+    let test = Test::new();
+    let clock = ManualClock::starting_at("2026-11-23T10:00:00Z".parse().unwrap());
+    let directory = test.domain("corp", corp());
+    let world = test.start_with(Some(clock.clone())).await;
+    world.sync("corp").await;
+    directory.change(|source| {
+        for n in 1..=4 {
+            source.leave(FakeSource::sync_group(), FakeSource::user(n));
+        }
+    });
+    let held = world.sync("corp").await;
+    assert_eq!(state(&held), SyncRunState::Held, "{held:?}");
+    let scheduled = async |after: &SyncRun| {
+        clock.advance(Duration::from_secs(3960));
+        poll_until(Duration::from_secs(60), "a scheduled run", async || {
+            let newest = world.newest("corp").await;
+            let ended = newest.name != after.name && newest.requested_by == "schedule";
+            let resting =
+                ended && (newest.end_time.is_some() || state(&newest) == SyncRunState::Held);
+            resting.then_some(newest)
+        })
+        .await
+        .unwrap()
+    };
+    // Nothing that a person decides on.
+    directory.change(|source| {
+        source.change(FakeSource::user(5), |account| account.state.locked = true);
+    });
+
+    let same = scheduled(&held).await;
+
+    assert_eq!(state(&same), SyncRunState::Superseded, "{same:?}");
+    assert_eq!(state(&world.run(&held.name).await), SyncRunState::Held);
+    let shown = world.state("corp").await.last_run.unwrap();
+    assert_eq!(shown.name, held.name);
+
+    directory.change(|source| source.leave(FakeSource::sync_group(), FakeSource::user(6)));
+    let other = scheduled(&same).await;
+
+    assert_eq!(state(&other), SyncRunState::Held, "{other:?}");
+    let first = world.run(&held.name).await;
+    assert_eq!(state(&first), SyncRunState::Superseded);
+    let verbs: Vec<String> = world
+        .events()
+        .await
+        .iter()
+        .filter(|(subject, _)| subject.family() == "sync")
+        .map(|(subject, _)| subject.verb().to_owned())
+        .collect();
+    assert_eq!(verbs, ["applied", "held", "superseded", "held"]);
+    world.decide(&other, true).await.unwrap();
+    let done = world.rest(&other).await;
+    assert_eq!(
+        (state(&done), done.applied_items),
+        (SyncRunState::Applied, 6)
+    );
+    assert!(!done.hold_reasons.is_empty(), "{done:?}");
+    world.stop().await;
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::connector::v1::SyncRunState;
 use connector::testing::World;
+use connector::{Failure, FailureReason};
 use runtime::ManualClock;
 use testkit::poll_until;
 
@@ -78,5 +79,38 @@ async fn one_run_at_a_time_and_a_second_question_gets_the_waiting_run() {
     assert_eq!(state(&world.rest(&first).await), SyncRunState::Applied);
     assert_eq!(state(&world.rest(&second).await), SyncRunState::Unchanged);
     assert_eq!(state(&world.rest(&dry).await), SyncRunState::Planned);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_well_or_not_brings_no_sync_nearer_and_puts_none_off() {
+    let test = Test::new();
+    let clock = ManualClock::starting_at("2026-11-23T10:00:00Z".parse().unwrap());
+    let directory = test.domain("corp", corp());
+    let world = test.start_with(Some(clock.clone())).await;
+    let planned = poll_until(Duration::from_secs(60), "a time", async || {
+        world.state("corp").await.next_run_time
+    });
+    let planned = planned.await.unwrap();
+    let dry = async || {
+        let run = world.ask("corp", true).await.unwrap();
+        state(&world.rest(&run).await)
+    };
+    clock.advance(Duration::from_secs(600));
+
+    assert_eq!(dry().await, SyncRunState::Planned);
+    directory.set_down(Some(Failure::passing(FailureReason::Unreachable, "no", "")));
+    assert_eq!(dry().await, SyncRunState::Failed);
+    // Whatever was wrong may be mended: but nobody asked for a sync.
+    test.config
+        .change("corp", |domain| domain.group_revision += 1);
+    world.announce("corp").await;
+    directory.set_down(None);
+    assert_eq!(dry().await, SyncRunState::Planned);
+    assert_eq!(dry().await, SyncRunState::Planned);
+
+    let stands = world.state("corp").await;
+    assert_eq!(stands.next_run_time, Some(planned));
+    assert_eq!((stands.consecutive_failures, stands.members), (0, 0));
     world.stop().await;
 }

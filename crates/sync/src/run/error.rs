@@ -49,6 +49,11 @@ pub enum Refusal {
     )]
     GroupAmbiguous { name: String, count: usize },
     #[error(
+        "a group is not the one that the approved plan was made with: it was replaced, or another one was chosen; \
+         nothing was changed. Sync again, and decide on the new plan"
+    )]
+    GroupChanged,
+    #[error(
         "the directory sent {sent} {what}, of which {staged} arrived; nothing was changed. Sync again, and report this \
          if it repeats"
     )]
@@ -100,6 +105,7 @@ impl<S: StdError + 'static, T: StdError + 'static> Error<S, T> {
                 Refusal::DirectoryTaken { .. } => Some(FailureCode::DirectoryTaken),
                 Refusal::GroupMissing { .. } => Some(FailureCode::GroupMissing),
                 Refusal::GroupAmbiguous { .. } => Some(FailureCode::GroupAmbiguous),
+                Refusal::GroupChanged => Some(FailureCode::GroupChanged),
                 Refusal::Incomplete { .. } => Some(FailureCode::Incomplete),
                 Refusal::NotRunnable(_) => None,
             },

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use directory::{Attribute, ObjectId};
 
 use super::groups::Footing;
-use super::{Error, GUARDED, Outcome, Work};
+use super::{Error, GUARDED, Outcome, Refusal, Work};
 use crate::guard::Evidence;
 use crate::{
-    Advance, Change, Completion, Counts, Expansion, FieldChange, Issue, IssueCode, Item, Keep,
-    Phase, Progress, Row, RunState, Seen, Sighting, Source, Store, Verdict, Whereabouts, diff,
-    guard,
+    Advance, Change, Completion, Counts, Expansion, FieldChange, HeldGroups, Issue, IssueCode,
+    Item, Keep, Phase, Progress, Row, RunState, Seen, Sighting, Source, Store, Verdict,
+    Whereabouts, diff, guard,
 };
 
 /// A row whose place in the directory is established.
@@ -41,7 +41,11 @@ impl<S: Source, T: Store, P: Progress> Work<'_, S, T, P> {
                 };
                 Advance::DryRun { counts, reasons }
             }
-            Verdict::Hold { reasons } => Advance::Held { counts, reasons },
+            Verdict::Hold { reasons } => Advance::Held {
+                counts,
+                reasons,
+                groups: HeldGroups::from(&pins),
+            },
             Verdict::Apply if counts.is_empty() => Advance::NothingToDo { pins, cursor },
             Verdict::Apply => Advance::Applying {
                 counts,
@@ -54,9 +58,12 @@ impl<S: Source, T: Store, P: Progress> Work<'_, S, T, P> {
     }
 
     /// Reads again what a person approved, and applies what still holds of it. A person's word replaces the guard's.
-    pub(super) async fn redo_approved(&mut self) -> Outcome<S, T, RunState> {
+    pub(super) async fn redo_approved(&mut self, held: HeldGroups) -> Outcome<S, T, RunState> {
         self.start_over(Keep::Approved).await?;
         let footing = self.find_footing().await?;
+        if held.differ_from(&footing.pins) {
+            return Err(Refusal::GroupChanged.into());
+        }
         self.read(&footing).await?;
         let counts = self.compare(&footing, true).await?;
         let pins = footing.pins;
@@ -80,6 +87,11 @@ impl<S: Source, T: Store, P: Progress> Work<'_, S, T, P> {
         let state = next.state();
         if state == RunState::Applying {
             return self.apply().await;
+        }
+        if state == RunState::Held {
+            // The store may have kept an older plan of the same changes instead.
+            let record = self.store.record(self.run).await;
+            return Ok(record.map_err(Error::store(Phase::Plan))?.state);
         }
         Ok(state)
     }

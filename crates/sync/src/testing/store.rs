@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::{FakeError, Faults};
 use crate::guard::Reason;
 use crate::{
-    Advance, Base, Batch, ChangeKind, Counts, Expansion, FailureCode, Identity, Issue, Item,
-    ItemKey, Keep, Known, Membership, Page, Pins, Record, Roots, Row, RunEvent, RunId, RunState,
-    Store,
+    Advance, Base, Batch, ChangeKind, Counts, Expansion, FailureCode, HeldGroups, Identity, Issue,
+    Item, ItemKey, Keep, Known, Membership, Page, Pins, Record, Roots, Row, RunEvent, RunId,
+    RunState, Store,
 };
 
 /// An event as the outbox has it.
@@ -44,6 +44,7 @@ pub struct FakeRun {
     pub issues: Vec<Issue>,
     pub counts: Counts,
     pub reasons: Vec<Reason>,
+    held: HeldGroups,
     pub failure: Option<(FailureCode, String)>,
 }
 
@@ -149,6 +150,7 @@ impl Store for FakeStore {
             Ok(Record {
                 state: run.state.ok_or(FakeError::NoSuchRun)?,
                 dry_run: run.dry_run,
+                held_groups: run.held,
             })
         })
     }
@@ -174,6 +176,7 @@ impl Store for FakeStore {
             *run = FakeRun {
                 state: run.state,
                 dry_run: run.dry_run,
+                held: run.held,
                 ..FakeRun::default()
             };
             if keep == Keep::Approved {
@@ -308,7 +311,16 @@ impl Store for FakeStore {
             run.state = Some(next.ok_or(FakeError::WrongState)?);
             match to.clone() {
                 Advance::Reading | Advance::Planning => {}
-                Advance::Held { counts, reasons } | Advance::DryRun { counts, reasons } => {
+                Advance::Held {
+                    counts,
+                    reasons,
+                    groups,
+                } => {
+                    run.counts = counts;
+                    run.reasons = reasons;
+                    run.held = groups;
+                }
+                Advance::DryRun { counts, reasons } => {
                     run.counts = counts;
                     run.reasons = reasons;
                 }
@@ -334,10 +346,9 @@ impl Store for FakeStore {
                 RunEvent::Hold | RunEvent::Apply | RunEvent::FindNothing
             ) {
                 for (_, older) in self.runs.range_mut(..id) {
-                    let superseded = older
-                        .state
-                        .and_then(|state| state.after(RunEvent::Supersede));
-                    older.state = superseded.or(older.state);
+                    if older.state == Some(RunState::Held) {
+                        older.state = Some(RunState::Superseded);
+                    }
                 }
             }
             Ok(())

@@ -120,6 +120,24 @@ fn approving_adopts_a_group_created_anew_and_removes_only_what_was_shown() {
 }
 
 #[test]
+fn approving_does_not_adopt_a_group_that_was_replaced_after_the_plan_was_held() {
+    let (mut world, run) = held();
+    world.store.decide(run, RunEvent::Approve).unwrap();
+    let pinned = world.store.pinned.clone();
+    world.source.remove_group(sync_group());
+    let anew = object(5_000);
+    world.source.add_group(anew, FakeSource::SYNC_GROUP);
+
+    world.execute(run).unwrap_err();
+
+    assert_eq!(world.store.state(run), Some(RunState::Failed));
+    let (code, _) = world.last_run().failure.clone().unwrap();
+    assert_eq!(code, FailureCode::GroupChanged);
+    assert_eq!(world.store.pinned, pinned);
+    assert!(world.told().is_empty());
+}
+
+#[test]
 fn states_lead_only_where_they_should() {
     use RunEvent as E;
     let ends = [
