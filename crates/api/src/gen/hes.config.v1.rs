@@ -8,7 +8,7 @@ pub struct AuditEvent {
     /// When.
     #[prost(message, optional, tag = "2")]
     pub time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Who: a principal such as `administrator`, or `service/ad-connector`.
+    /// Who: a principal such as `administrator`, or `service:ad-connector`.
     #[prost(string, tag = "3")]
     pub actor: ::prost::alloc::string::String,
     /// What was done, such as `domain.create` or `sync.approve`.
