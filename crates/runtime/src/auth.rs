@@ -9,7 +9,7 @@ mod caller;
 mod token;
 
 pub(crate) use access::Method;
-pub use access::{Rule, RuleError, Rules};
+pub use access::{Denial, OnDenial, Rule, RuleError, Rules};
 pub use caller::{Caller, Role, ServiceName, ServiceNameError};
 pub use token::{
     Authenticator, BootstrapToken, NotAuthenticated, TokenHash, TokenHashError, Tokens,

@@ -11,6 +11,7 @@ pub use host::{Host, RunError, Running, Settings, StartError};
 pub use readiness::Readiness;
 
 use crate::{
+    auth::OnDenial,
     grpc::Routes,
     lifecycle::{OnEnd, Outcome, Shutdown, Tasks},
 };
@@ -20,6 +21,7 @@ pub struct Service {
     pub name: &'static str,
     pub routes: Routes,
     pub readiness: Readiness,
+    on_denial: Option<OnDenial>,
     tasks: Vec<Task>,
 }
 
@@ -35,6 +37,7 @@ impl Service {
             name,
             routes: Routes::new(),
             readiness: Readiness::default(),
+            on_denial: None,
             tasks: Vec::new(),
         }
     }
@@ -49,6 +52,13 @@ impl Service {
     #[must_use]
     pub fn readiness(mut self, readiness: Readiness) -> Self {
         self.readiness = readiness;
+        self
+    }
+
+    /// Told of every call that the server, whichever services it has, refuses to a known caller.
+    #[must_use]
+    pub fn on_denial(mut self, listener: OnDenial) -> Self {
+        self.on_denial = Some(listener);
         self
     }
 

@@ -33,7 +33,7 @@ impl Record {
             time,
             actor: actor.into(),
             action,
-            resource: resource.into(),
+            resource: clamped(resource.into()),
             outcome: Outcome::Succeeded,
             details: BTreeMap::new(),
         }
@@ -49,4 +49,12 @@ impl Record {
         self.details.insert(key.to_owned(), value.to_string());
         self
     }
+}
+
+/// What a caller claims to act on may be anything; no resource's name is longer than this.
+fn clamped(mut resource: String) -> String {
+    const LONGEST: usize = 256;
+    let end = resource.floor_char_boundary(LONGEST);
+    resource.truncate(end);
+    resource
 }

@@ -5,6 +5,7 @@ pub mod audit;
 mod backoff;
 mod connectors;
 mod consumer;
+mod denials;
 mod domains;
 mod employees;
 mod facade;
@@ -118,6 +119,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         relay: relay.waker(),
     };
     let (desk, desk_work) = facade::desk();
+    let (on_denial, denial_work) = denials::denials(db.clone(), clock.clone());
     let facade = Facade {
         domains: domains.clone(),
         connectors: connectors.clone(),
@@ -138,11 +140,13 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         clock: clock.clone(),
         worker: bell.clone(),
     };
+    let log = Log { db };
     let routes = Routes::new()
         .with(DomainServiceServer::new(grpc::DomainHandler {
             domains: domains.clone(),
             connectors,
             clock: clock.clone(),
+            log: log.clone(),
             relay: relay.waker(),
             worker: bell,
         }))
@@ -153,12 +157,15 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         .with(EmployeeServiceServer::new(grpc::EmployeeHandler {
             employees,
             clock: clock.clone(),
+            log: log.clone(),
         }))
-        .with(AuditServiceServer::new(grpc::AuditHandler(Log { db })))
+        .with(AuditServiceServer::new(grpc::AuditHandler(log)))
         .with(SyncServiceServer::new(grpc::SyncHandler { facade, clock }));
     Service::new(NAME)
         .routes(routes)
         .readiness(readiness)
+        .on_denial(on_denial)
+        .task("refused calls", OnEnd::ShutDown, denial_work)
         .task(
             "outbox relay",
             OnEnd::ShutDown,

@@ -4,10 +4,12 @@ use api::config::v1::{
     AuditEvent, ListAuditEventsRequest, ListAuditEventsResponse, VerifyAuditLogResponse,
 };
 use api::convert::time;
+use runtime::grpc::Reason;
 use storage::Database;
+use tonic::{Code, Status};
 
 use crate::audit::chain::Verifier;
-use crate::audit::{Entry, Hash};
+use crate::audit::{Entry, Hash, Outcome, Record};
 use crate::page::{Page, PageError};
 use crate::store::{self, StoreError};
 
@@ -55,11 +57,12 @@ impl Log {
         })
     }
 
-    /// Recomputes the chain from its start, on one snapshot of the log.
+    /// Recomputes the chain from its start. Batch by batch: the log only grows, and a long one must not keep a connection
+    /// from everybody else.
     pub(crate) async fn verify(&self) -> Result<VerifyAuditLogResponse, LogError> {
-        let mut reader = self.db.read().await?;
         let mut verifier = Verifier::default();
-        loop {
+        let (sequence, head) = loop {
+            let mut reader = self.db.read().await?;
             let events = store::events_after(&mut reader, verifier.checked(), BATCH).await?;
             let last = events.is_empty();
             for event in events {
@@ -71,10 +74,10 @@ impl Log {
                 }
             }
             if last || verifier.broken().is_some() {
-                break;
+                // Of the snapshot in which nothing came behind the last event.
+                break store::head(&mut reader).await?;
             }
-        }
-        let (sequence, head) = store::head(&mut reader).await?;
+        };
         verifier.check_head(sequence, &head);
         Ok(VerifyAuditLogResponse {
             intact: verifier.broken().is_none(),
@@ -82,6 +85,31 @@ impl Log {
             broken_sequence: verifier.broken().unwrap_or_default(),
             head_hash: verifier.head().0.to_vec(),
         })
+    }
+
+    /// Audits a change that was refused or failed, and gives back what the caller is told.
+    pub(crate) async fn failed(&self, record: Record, status: Status) -> Status {
+        let outcome = if status.code() == Code::PermissionDenied {
+            Outcome::Denied
+        } else {
+            Outcome::Failed
+        };
+        let reason = Reason::of(&status).map_or("UNKNOWN", Reason::name);
+        let record = record.outcome(outcome).detail("reason", reason);
+        let appended: store::Result<()> = async {
+            let mut tx = self.db.begin().await?;
+            store::append(&mut tx, record).await?;
+            Ok(tx.commit().await?)
+        }
+        .await;
+        if let Err(error) = appended {
+            // Nothing was changed, and the caller is told why.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "failed to audit a change that failed"
+            );
+        }
+        status
     }
 
     /// The next part of an export, behind `sequence`.

@@ -1,6 +1,6 @@
 //! The rule of each method, read out of its descriptor.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ServiceDescriptor, Value};
 
@@ -32,6 +32,17 @@ pub(crate) struct Method {
     /// The client sends or the server answers with a stream, which may live long.
     pub(crate) streaming: bool,
 }
+
+/// A call that the rules refused to a caller who is known. Strangers are only counted: they can be as many as they like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    pub caller: Caller,
+    /// `package.Service/Method`
+    pub method: String,
+}
+
+/// Is told of every [`Denial`], while the caller waits: note it and return.
+pub type OnDenial = Arc<dyn Fn(Denial) + Send + Sync>;
 
 /// The rules of all the methods a server serves, by path.
 #[derive(Clone, Debug, Default)]

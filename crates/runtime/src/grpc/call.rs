@@ -19,7 +19,7 @@ use super::{
     status::{Failure, Reason},
 };
 use crate::{
-    auth::{Authenticator, Caller, Method, NotAuthenticated, Rule, Rules},
+    auth::{Authenticator, Caller, Denial, Method, NotAuthenticated, OnDenial, Rule, Rules},
     lifecycle::panic_message,
     telemetry,
 };
@@ -30,6 +30,7 @@ pub(super) struct Calls {
     pub(super) rules: Rules,
     pub(super) authenticator: Authenticator,
     pub(super) settings: Settings,
+    pub(super) on_denial: Vec<OnDenial>,
     /// Cancelled when the server leaves: streams end, other calls are waited for.
     pub(super) leaving: CancellationToken,
 }
@@ -108,6 +109,12 @@ impl Calls {
                 method,
                 "the call carries no identity; send a bearer token, or a client certificate",
             ));
+        }
+        for on_denial in &self.on_denial {
+            on_denial(Denial {
+                caller: caller.clone(),
+                method: method.name.clone(),
+            });
         }
         Err(Failure::new(
             Reason::PermissionDenied,

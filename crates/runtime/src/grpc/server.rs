@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Caller, OnEnd, Tasks,
-    auth::{Authenticator, RuleError, Rules, ServiceName},
+    auth::{Authenticator, OnDenial, RuleError, Rules, ServiceName},
 };
 
 /// A client that connects and says nothing holds a task for this long.
@@ -82,6 +82,7 @@ impl Server {
                 rules,
                 authenticator,
                 settings: settings.clone(),
+                on_denial: Vec::new(),
                 leaving: CancellationToken::new(),
             },
             health: Health {
@@ -89,6 +90,13 @@ impl Server {
                 services: services.into(),
             },
         })
+    }
+
+    /// Who is told of calls that the rules refuse.
+    #[must_use]
+    pub fn on_denial(mut self, listeners: impl IntoIterator<Item = OnDenial>) -> Self {
+        self.calls.on_denial.extend(listeners);
+        self
     }
 
     pub fn health(&self) -> Health {

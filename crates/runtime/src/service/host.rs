@@ -102,6 +102,10 @@ impl Host {
                     source,
                 }
             })?;
+        let listeners_to_denials = services
+            .iter()
+            .filter_map(|service| service.on_denial.clone());
+        let server = server.on_denial(listeners_to_denials);
         let (health, stop) = (server.health(), CancellationToken::new());
         let readiness: Vec<Readiness> = services
             .iter()

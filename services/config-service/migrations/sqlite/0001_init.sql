@@ -100,6 +100,7 @@ CREATE TABLE account (
     PRIMARY KEY (domain_id, object_id)
 );
 CREATE INDEX account_by_employee ON account (employee_id);
+CREATE INDEX account_by_domain ON account (domain_id, employee_id);
 CREATE INDEX account_by_mail ON account (mail) WHERE mail IS NOT NULL;
 CREATE INDEX account_by_sid ON account (sid) WHERE sid IS NOT NULL;
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::{Message, Name};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-/// Longer values are told by their length: a certificate in the log helps nobody.
+/// Longer values are told by their length and fingerprint: a certificate in the log helps nobody, and which one it was
+/// must be provable all the same.
 const LONGEST: usize = 200;
 
 /// Each differing field by its path, `before → after`.
@@ -27,7 +29,11 @@ pub(super) fn between<M: Message + Name>(before: &M, after: &M) -> BTreeMap<Stri
 fn shown(value: Option<&String>) -> String {
     match value {
         None => "(none)".to_owned(),
-        Some(long) if long.len() > LONGEST => format!("({} bytes)", long.len()),
+        Some(long) if long.len() > LONGEST => {
+            let hash = Sha256::digest(long.as_bytes());
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("({} bytes, SHA-256 {hash})", long.len())
+        }
         Some(value) => value.clone(),
     }
 }

@@ -115,9 +115,12 @@ impl Domains {
         id: &DomainId,
     ) -> Result<Opened, DomainError> {
         let mut tx = self.db.begin().await?;
-        let row = store::domain(&mut tx, id)
-            .await?
-            .ok_or_else(|| DomainError::NotFound(id.clone()))?;
+        let Some(row) = store::domain(&mut tx, id).await? else {
+            let record = by.record("credentials.fetch", id).outcome(Outcome::Failed);
+            store::append(&mut tx, record).await?;
+            tx.commit().await?;
+            return Err(DomainError::NotFound(id.clone()));
+        };
         let entitled = match row.kind {
             DirectoryKind::ActiveDirectory => "ad-connector",
             DirectoryKind::EntraId => "entra-connector",

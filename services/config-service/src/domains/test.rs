@@ -3,6 +3,7 @@
 use api::config::v1::{Domain, TestDomainRequest, test_domain_request::Subject};
 use api::connector::v1::TestConnectionRequest;
 use directory::DirectoryKind;
+use storage::Transaction;
 
 use super::{By, DomainError, Domains, Secret, domain_message, domain_name};
 use crate::audit::Outcome;
@@ -36,7 +37,8 @@ impl Domains {
         administrator: bool,
     ) -> Result<Test, DomainError> {
         let given = request.credentials.take().map(Secret::new);
-        let unsaved = given.is_some() || matches!(request.subject, Some(Subject::Domain(_)));
+        let settings_unsaved = matches!(request.subject, Some(Subject::Domain(_)));
+        let unsaved = given.is_some() || settings_unsaved;
         let mut tx = self.db.begin().await?;
         if unsaved && !administrator {
             let record = by
@@ -72,15 +74,21 @@ impl Domains {
                     .map_err(DomainError::Invalid)?;
                 Some(secret)
             }
-            (None, Some(row)) if row.deleted.is_none() => self
-                .open(&mut tx, &row.id)
-                .await?
-                .map(|opened| opened.secret),
+            (None, Some(row)) if row.deleted.is_none() => {
+                let opened = self.open(&mut tx, &row.id).await?;
+                if opened.is_some() && !same_way(&domain, &row.settings) {
+                    return self.refuse_elsewhere(tx, by, &domain.name).await;
+                }
+                opened.map(|opened| opened.secret)
+            }
             (None, _) => None,
         };
         let mut record = by
             .record_of("domain.test", &domain.name)
             .detail("unsaved", unsaved);
+        if settings_unsaved {
+            record = record.detail("servers", servers(&domain).join(" "));
+        }
         if let Some(row) = &saved {
             record = record.detail("credential_version", row.credential.version);
         }
@@ -91,6 +99,52 @@ impl Domains {
             domain,
             secret,
         })
+    }
+}
+
+impl Domains {
+    async fn refuse_elsewhere(
+        &self,
+        mut tx: Transaction,
+        by: &By,
+        name: &str,
+    ) -> Result<Test, DomainError> {
+        let record = by
+            .record_of("domain.test", name)
+            .outcome(Outcome::Denied)
+            .detail("unsaved", true);
+        store::append(&mut tx, record).await?;
+        tx.commit().await?;
+        Err(DomainError::invalid(
+            "credentials",
+            "are absent, and the saved ones aren't sent to servers, or trusted to authorities, that aren't saved: give \
+             the credentials for this test, or save the settings first",
+        ))
+    }
+}
+
+/// Whether credentials go where they go by the saved settings: to the same servers, secured in the same way. Else a test,
+/// which leaves no trace in the settings, would hand them to whoever the request names.
+fn same_way(tested: &Domain, saved: &Domain) -> bool {
+    use api::config::v1::domain::Directory;
+    match (&tested.directory, &saved.directory) {
+        (Some(Directory::ActiveDirectory(tested)), Some(Directory::ActiveDirectory(saved))) => {
+            let is_saved = |server| saved.servers.contains(server);
+            tested.servers.is_empty() == saved.servers.is_empty()
+                && tested.servers.iter().all(is_saved)
+                && tested.start_tls == saved.start_tls
+                && tested.ca_bundle_pem == saved.ca_bundle_pem
+        }
+        (Some(Directory::Entra(tested)), Some(Directory::Entra(saved))) => tested == saved,
+        _ => false,
+    }
+}
+
+fn servers(domain: &Domain) -> &[String] {
+    use api::config::v1::domain::Directory;
+    match &domain.directory {
+        Some(Directory::ActiveDirectory(settings)) => &settings.servers,
+        Some(Directory::Entra(_)) | None => &[],
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changing a domain's settings.
 
-use api::config::v1::{Domain, UpdateDomainRequest};
+use api::config::v1::{Domain, RemovalPolicy, UpdateDomainRequest};
 
 use super::message::etag;
 use super::{By, DomainError, Domains, changes, domain_message};
@@ -66,8 +66,11 @@ fn changed(before: &DomainRow, settings: Domain, finds_anew: bool, by: &By) -> D
     after
 }
 
-fn removal(settings: &Domain) -> (i32, Option<prost_types::Duration>) {
-    (settings.removal_policy, settings.removal_grace)
+/// The grace period counts only where there is one.
+fn removal(settings: &Domain) -> (RemovalPolicy, Option<prost_types::Duration>) {
+    let policy = settings.removal_policy();
+    let grace = (policy == RemovalPolicy::Delete).then_some(settings.removal_grace);
+    (policy, grace.flatten())
 }
 
 /// Whether what employees show, or whether they are active, may follow from the difference.

@@ -4,7 +4,7 @@ use api::config::v1::LinkReason;
 use api::convert::account::KnownAccount;
 use api::directory::v1 as proto;
 use directory::Presence;
-use sync::links::{Decision, LinkReason as Why, decide};
+use sync::links::{Decision, Doubt, LinkReason as Why, decide};
 
 use super::book::Book;
 use super::party::party;
@@ -85,9 +85,22 @@ impl Book<'_> {
         let mail = account.mail.as_ref().map(|mail| mail.as_str().to_owned());
         let sid = account.sid.as_ref().map(ToString::to_string);
         let likes = store::accounts_like(&mut self.tx, mail.as_deref(), sid.as_deref()).await?;
-        let others: Vec<_> = likes.iter().map(|like| party(like, &self.facts)).collect();
+        let others = likes.accounts.iter();
+        let others: Vec<_> = others.map(|like| party(like, &self.facts)).collect();
         let unlinks = store::unlinks_of(&mut self.tx, &row.key).await?;
-        match decide(&account, &others, &unlinks) {
+        let decision = match decide(&account, &others, &unlinks) {
+            // Nobody can say that it is the only one.
+            Decision::LinkTo { employee, reason } if likes.crowded => Decision::Propose {
+                employees: vec![employee],
+                reason,
+                doubts: vec![Doubt::NotUnique],
+            },
+            decision @ (Decision::Keep(_)
+            | Decision::NewEmployee
+            | Decision::LinkTo { .. }
+            | Decision::Propose { .. }) => decision,
+        };
+        match decision {
             Decision::Keep(employee) => {
                 row.employee = Some(employee);
                 self.put_account(row).await?;
@@ -113,7 +126,7 @@ impl Book<'_> {
                 doubts,
             } => {
                 self.found(row).await?;
-                self.propose(row, &likes, &employees, reason, &doubts)
+                self.propose(row, &likes.accounts, &employees, reason, &doubts)
                     .await?;
             }
         }

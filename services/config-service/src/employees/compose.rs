@@ -85,7 +85,7 @@ fn holding<'a>(row: &'a AccountRow, facts: &Facts) -> Holding<'a> {
         account: &row.known.account,
         presence: row.known.presence,
         since: row.since.max(domain.policy_since),
-        policy: domain.policy,
+        policy: domain.policy_for(row.since),
         precedence: domain.precedence,
     }
 }

@@ -23,15 +23,27 @@ pub(crate) struct DomainFacts {
 }
 
 impl DomainFacts {
-    /// Of a domain whose record is gone: its accounts count as they last were. Deleting a record touches nobody.
+    /// Of a domain whose record is gone. Who was a member stays one, for nobody tells otherwise any more; who had left
+    /// never becomes active again, and is no longer deleted either.
     fn gone(kind: DirectoryKind) -> Self {
         Self {
             kind,
             precedence: 0,
-            policy: RemovalPolicy::Keep,
+            policy: RemovalPolicy::Deactivate,
             policy_since: Timestamp::MIN,
             sid: None,
             suffixes: BTreeSet::new(),
+        }
+    }
+
+    /// What becomes of an account that left at `since`. KEEP is for those who leave under it: who left before was dealt
+    /// with by the policy of that time, and a setting brings no leaver back.
+    pub(crate) fn policy_for(&self, since: Timestamp) -> RemovalPolicy {
+        match self.policy {
+            RemovalPolicy::Keep if since < self.policy_since => RemovalPolicy::Deactivate,
+            policy @ (RemovalPolicy::Keep
+            | RemovalPolicy::Deactivate
+            | RemovalPolicy::Delete { .. }) => policy,
         }
     }
 }

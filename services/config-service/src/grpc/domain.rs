@@ -12,13 +12,16 @@ use runtime::{Caller, SharedClock};
 use tonic::{Request, Response, Status};
 
 use super::{Answers, by, status};
+use crate::audit::Record;
 use crate::connectors::{Connectors, handed_on};
 use crate::domains::{By, DomainError, Domains, Secret, domain_id};
+use crate::log::Log;
 
 pub(crate) struct DomainHandler {
     pub(crate) domains: Domains,
     pub(crate) connectors: Connectors,
     pub(crate) clock: SharedClock,
+    pub(crate) log: Log,
     /// Rings the relay after a change.
     pub(crate) relay: events::Waker,
     /// Rings the worker: a change may have asked for work.
@@ -26,12 +29,24 @@ pub(crate) struct DomainHandler {
 }
 
 impl DomainHandler {
-    /// The answer to a change.
-    fn changed<T>(&self, result: Result<T, DomainError>) -> Result<Response<T>, Status> {
-        let answer = result.map_err(status)?;
-        self.relay.wake();
-        self.worker.ring();
-        Ok(Response::new(answer))
+    /// The answer to a change; an attempt that failed is audited here. One that only
+    /// asked whether it would do is none.
+    async fn changed<T>(
+        &self,
+        attempt: Option<Record>,
+        result: Result<T, DomainError>,
+    ) -> Result<Response<T>, Status> {
+        match result {
+            Ok(answer) => {
+                self.relay.wake();
+                self.worker.ring();
+                Ok(Response::new(answer))
+            }
+            Err(error) => Err(match attempt {
+                Some(attempt) => self.log.failed(attempt, status(error)).await,
+                None => status(error),
+            }),
+        }
     }
 
     async fn set(&self, by: &By, request: SetCredentialsRequest) -> Result<Domain, DomainError> {
@@ -60,7 +75,11 @@ impl DomainService for DomainHandler {
         request: Request<CreateDomainRequest>,
     ) -> Result<Response<Domain>, Status> {
         let by = by(&request, &self.clock);
-        self.changed(self.domains.create(&by, request.into_inner()).await)
+        let request = request.into_inner();
+        let attempt = (!request.validate_only)
+            .then(|| by.record_of("domain.create", &format!("domains/{}", request.domain_id)));
+        self.changed(attempt, self.domains.create(&by, request).await)
+            .await
     }
 
     async fn get_domain(
@@ -85,7 +104,12 @@ impl DomainService for DomainHandler {
         request: Request<UpdateDomainRequest>,
     ) -> Result<Response<Domain>, Status> {
         let by = by(&request, &self.clock);
-        self.changed(self.domains.update(&by, request.into_inner()).await)
+        let request = request.into_inner();
+        let name = request.domain.as_ref().map(|domain| domain.name.as_str());
+        let attempt = (!request.validate_only)
+            .then(|| by.record_of("domain.update", name.unwrap_or_default()));
+        self.changed(attempt, self.domains.update(&by, request).await)
+            .await
     }
 
     async fn delete_domain(
@@ -95,7 +119,9 @@ impl DomainService for DomainHandler {
         let by = by(&request, &self.clock);
         let DeleteDomainRequest { name, etag } = request.into_inner();
         let id = domain_id("name", &name).map_err(status)?;
-        self.changed(self.domains.delete(&by, &id, &etag).await)
+        let attempt = Some(by.record_of("domain.delete", &name));
+        self.changed(attempt, self.domains.delete(&by, &id, &etag).await)
+            .await
     }
 
     async fn undelete_domain(
@@ -104,7 +130,9 @@ impl DomainService for DomainHandler {
     ) -> Result<Response<Domain>, Status> {
         let by = by(&request, &self.clock);
         let id = domain_id("name", &request.get_ref().name).map_err(status)?;
-        self.changed(self.domains.undelete(&by, &id).await)
+        let attempt = Some(by.record_of("domain.undelete", &request.get_ref().name));
+        self.changed(attempt, self.domains.undelete(&by, &id).await)
+            .await
     }
 
     async fn set_credentials(
@@ -112,7 +140,9 @@ impl DomainService for DomainHandler {
         request: Request<SetCredentialsRequest>,
     ) -> Result<Response<Domain>, Status> {
         let by = by(&request, &self.clock);
-        self.changed(self.set(&by, request.into_inner()).await)
+        let request = request.into_inner();
+        let attempt = Some(by.record_of("credentials.set", &request.name));
+        self.changed(attempt, self.set(&by, request).await).await
     }
 
     async fn remove_credentials(
@@ -121,7 +151,9 @@ impl DomainService for DomainHandler {
     ) -> Result<Response<Domain>, Status> {
         let by = by(&request, &self.clock);
         let id = domain_id("name", &request.get_ref().name).map_err(status)?;
-        self.changed(self.domains.remove_credentials(&by, &id).await)
+        let attempt = Some(by.record_of("credentials.remove", &request.get_ref().name));
+        self.changed(attempt, self.domains.remove_credentials(&by, &id).await)
+            .await
     }
 
     type TestDomainStream = Answers<TestDomainResponse>;
@@ -168,10 +200,15 @@ impl DomainService for DomainHandler {
         request: Request<UpdatePasswordlessSettingsRequest>,
     ) -> Result<Response<PasswordlessSettings>, Status> {
         let by = by(&request, &self.clock);
+        let request = request.into_inner();
+        let settings = request.passwordless_settings.as_ref();
+        let name = settings.map(|settings| settings.name.as_str());
+        let attempt = (!request.validate_only)
+            .then(|| by.record_of("passwordless.update", name.unwrap_or_default()));
         self.changed(
-            self.domains
-                .update_passwordless(&by, request.into_inner())
-                .await,
+            attempt,
+            self.domains.update_passwordless(&by, request).await,
         )
+        .await
     }
 }

@@ -14,10 +14,12 @@ use tonic::{Request, Response, Status};
 
 use super::{Answers, by, now, status};
 use crate::employees::{Employees, account_key, employee_id, proposal_id};
+use crate::log::Log;
 
 pub(crate) struct EmployeeHandler {
     pub(crate) employees: Employees,
     pub(crate) clock: SharedClock,
+    pub(crate) log: Log,
 }
 
 #[tonic::async_trait]
@@ -98,7 +100,12 @@ impl EmployeeService for EmployeeHandler {
         let by = by(&request, &self.clock);
         let kept = employee_id("name", &request.get_ref().name).map_err(status)?;
         let gone = employee_id("other", &request.get_ref().other).map_err(status)?;
-        self.employees.link(&by, kept, gone).await.map_err(status)?;
+        if let Err(error) = self.employees.link(&by, kept, gone).await {
+            let attempt = by
+                .record_of("employee.link", &request.get_ref().name)
+                .detail("other", gone);
+            return Err(self.log.failed(attempt, status(error)).await);
+        }
         let employee = self.employees.get(kept).await.map_err(status)?;
         Ok(Response::new(employee))
     }
@@ -110,11 +117,15 @@ impl EmployeeService for EmployeeHandler {
         let by = by(&request, &self.clock);
         let from = employee_id("name", &request.get_ref().name).map_err(status)?;
         let account = account_key("account", &request.get_ref().account).map_err(status)?;
-        let id = self
-            .employees
-            .unlink(&by, from, &account)
-            .await
-            .map_err(status)?;
+        let id = match self.employees.unlink(&by, from, &account).await {
+            Ok(id) => id,
+            Err(error) => {
+                let attempt = by
+                    .record_of("employee.unlink", &request.get_ref().name)
+                    .detail("account", &account);
+                return Err(self.log.failed(attempt, status(error)).await);
+            }
+        };
         let employee = self.employees.get(id).await.map_err(status)?;
         Ok(Response::new(employee))
     }
@@ -138,11 +149,13 @@ impl EmployeeService for EmployeeHandler {
         let by = by(&request, &self.clock);
         let id = proposal_id("name", &request.get_ref().name).map_err(status)?;
         let accept = request.get_ref().accept;
-        let proposal = self
-            .employees
-            .decide(&by, id, accept)
-            .await
-            .map_err(status)?;
-        Ok(Response::new(proposal))
+        match self.employees.decide(&by, id, accept).await {
+            Ok(proposal) => Ok(Response::new(proposal)),
+            Err(error) => {
+                let action = if accept { "link.accept" } else { "link.reject" };
+                let attempt = by.record_of(action, &request.get_ref().name);
+                Err(self.log.failed(attempt, status(error)).await)
+            }
+        }
     }
 }

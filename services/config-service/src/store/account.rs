@@ -70,22 +70,45 @@ pub(crate) async fn accounts_of(
     rows.iter().map(from_row).collect()
 }
 
+/// How many accounts with one mail, or with one security identifier, are looked at.
+const MANY: usize = 64;
+
+/// Accounts that resemble one.
+#[derive(Debug)]
+pub(crate) struct Likes {
+    pub(crate) accounts: Vec<AccountRow>,
+    /// There are more, which nobody looked at: whatever follows from uniqueness is in doubt.
+    pub(crate) crowded: bool,
+}
+
 /// Accounts with this mail or this security identifier, in any domain, and every other account of their employees.
-/// Bounded: so many namesakes are a doubt, however many more there are.
 pub(crate) async fn accounts_like(
     sql: &mut impl Sql,
     mail: Option<&str>,
     sid: Option<&str>,
-) -> Result<Vec<AccountRow>> {
-    let rows = sql
+) -> Result<Likes> {
+    let limit = i64::try_from(MANY + 1).unwrap_or(i64::MAX);
+    // Each with a bound of its own: namesakes must not push a twin out.
+    let twins = sql
         .query(
-            "SELECT * FROM account WHERE mail = $1
-             UNION SELECT * FROM account WHERE sid = $2
-             ORDER BY domain_id, object_id LIMIT 64",
-            params![mail, sid],
+            "SELECT * FROM account WHERE sid = $1 ORDER BY domain_id, object_id LIMIT $2",
+            params![sid, limit],
         )
         .await?;
-    let mut accounts: Vec<AccountRow> = rows.iter().map(from_row).collect::<Result<_>>()?;
+    let namesakes = sql
+        .query(
+            "SELECT * FROM account WHERE mail = $1 ORDER BY domain_id, object_id LIMIT $2",
+            params![mail, limit],
+        )
+        .await?;
+    let crowded = twins.len() > MANY || namesakes.len() > MANY;
+    let mut accounts: Vec<AccountRow> = Vec::new();
+    for row in twins.iter().chain(&namesakes) {
+        let account = from_row(row)?;
+        if accounts.iter().all(|known| known.key != account.key) {
+            accounts.push(account);
+        }
+    }
     let employees: BTreeSet<EmployeeId> = accounts
         .iter()
         .filter_map(|account| account.employee)
@@ -97,7 +120,7 @@ pub(crate) async fn accounts_like(
             }
         }
     }
-    Ok(accounts)
+    Ok(Likes { accounts, crowded })
 }
 
 /// Writes the row. `mail` is in the form in which addresses are compared.

@@ -88,15 +88,28 @@ pub(crate) async fn events_before(
     resource: &str,
     limit: i64,
 ) -> Result<Vec<(Entry, Hash)>> {
-    // `0` is the character behind `/`: between the two is everything below the resource.
-    let rows = sql
-        .query(
-            "SELECT * FROM audit_event
-             WHERE sequence < $1 AND ($2 = '' OR resource = $2 OR (resource > $2 || '/' AND resource < $2 || '0'))
-             ORDER BY sequence DESC LIMIT $3",
-            params![sequence, resource, limit],
+    let rows = if resource.is_empty() {
+        sql.query(
+            "SELECT * FROM audit_event WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2",
+            params![sequence, limit],
         )
-        .await?;
+        .await?
+    } else {
+        // Each half by the index of resources; in one condition they would be a walk through the whole log. `0` is the
+        // character behind `/`: between the two is everything below the resource.
+        let (below, behind) = (format!("{resource}/"), format!("{resource}0"));
+        sql.query(
+            "SELECT * FROM audit_event WHERE sequence IN (
+                 SELECT sequence FROM (SELECT sequence FROM audit_event WHERE resource = $2 AND sequence < $1
+                                       ORDER BY sequence DESC LIMIT $5) AS itself
+                 UNION ALL
+                 SELECT sequence FROM (SELECT sequence FROM audit_event WHERE resource > $3 AND resource < $4
+                                       AND sequence < $1 ORDER BY sequence DESC LIMIT $5) AS below)
+             ORDER BY sequence DESC LIMIT $5",
+            params![sequence, resource, below, behind, limit],
+        )
+        .await?
+    };
     rows.iter().map(from_row).collect()
 }
 

@@ -71,9 +71,11 @@ pub(crate) async fn employees_page(
         }
         (false, true) => {
             sql.query(
-                "SELECT * FROM employee WHERE id IN (
-                     SELECT employee_id FROM account WHERE domain_id = $3 AND employee_id > $1)
-                 ORDER BY id LIMIT $2",
+                "SELECT employee.* FROM (
+                     SELECT DISTINCT employee_id FROM account WHERE domain_id = $3 AND employee_id > $1
+                     ORDER BY employee_id LIMIT $2) AS found
+                 JOIN employee ON employee.id = found.employee_id
+                 ORDER BY employee.id",
                 params![after, limit, domain],
             )
             .await?

@@ -85,12 +85,20 @@ pub(crate) async fn proposals_page(
     show_decided: bool,
     limit: i64,
 ) -> Result<Vec<ProposalRow>> {
-    let rows = sql
-        .query(
-            "SELECT * FROM link_proposal WHERE id > $1 AND ($2 = 1 OR state = $3) ORDER BY id LIMIT $4",
-            params![after, show_decided, i32::from(LinkProposalState::Open), limit],
+    // One text for each, so that the open ones are found among many decided ones by their index.
+    let rows = if show_decided {
+        sql.query(
+            "SELECT * FROM link_proposal WHERE id > $1 ORDER BY id LIMIT $2",
+            params![after, limit],
         )
-        .await?;
+        .await?
+    } else {
+        sql.query(
+            "SELECT * FROM link_proposal WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2",
+            params![after, limit, i32::from(LinkProposalState::Open)],
+        )
+        .await?
+    };
     rows.iter().map(from_row).collect()
 }
 

@@ -1,12 +1,21 @@
+use std::collections::BTreeMap;
+
+use api::config::v1::credential_service_client::CredentialServiceClient;
 use api::config::v1::{
-    ExportAuditLogRequest, ListAuditEventsRequest, RemoveCredentialsRequest, VerifyAuditLogRequest,
-    VerifyAuditLogResponse,
+    ActiveDirectorySettings, AuditEvent, ExportAuditLogRequest, GetCredentialRequest,
+    ListAuditEventsRequest, RemoveCredentialsRequest, UpdateDomainRequest, VerifyAuditLogRequest,
+    VerifyAuditLogResponse, domain::Directory,
 };
+use api::connector::v1::StartSyncRequest;
 use config_service::audit::chain::{Entry, Hash, Outcome, Verifier};
 use futures::TryStreamExt as _;
+use runtime::Caller;
+use runtime::auth::Role;
 use runtime::grpc::Reason;
+use tonic::Code;
 
-use crate::world::{World, person};
+use crate::requests::update;
+use crate::world::{World, create, person, poll};
 
 async fn verify(world: &World) -> VerifyAuditLogResponse {
     world
@@ -229,4 +238,144 @@ async fn whoever_gets_around_the_table_is_found_out() {
         (after.intact, after.broken_sequence),
         (false, before.events)
     );
+}
+
+async fn events(world: &World) -> Vec<AuditEvent> {
+    let all = world
+        .audit()
+        .list_audit_events(ListAuditEventsRequest::default())
+        .await;
+    all.unwrap().into_inner().audit_events
+}
+
+#[tokio::test]
+async fn calls_that_the_access_rules_refuse_are_audited_once_for_each_caller_and_method() {
+    let world = World::new().await;
+    let viewer = || Caller::person("vera", [Role::Viewer]);
+    for _ in 0..3 {
+        let denied = world.domains_as(viewer()).create_domain(create("x")).await;
+        assert_eq!(denied.unwrap_err().code(), Code::PermissionDenied);
+    }
+    let fetch = GetCredentialRequest {
+        domain: "domains/corp".into(),
+    };
+    let mut credentials = CredentialServiceClient::new(world.channel(Caller::Administrator));
+    let denied = credentials.get_credential(fetch).await.unwrap_err();
+    assert_eq!(denied.code(), Code::PermissionDenied);
+    // Whoever has no identity is counted, and fills no log.
+    let stranger = world
+        .domains_as(Caller::Anonymous)
+        .create_domain(create("x"))
+        .await;
+    assert_eq!(stranger.unwrap_err().code(), Code::Unauthenticated);
+
+    let expected = [
+        (
+            "administrator",
+            "hes.config.v1.CredentialService/GetCredential",
+            1,
+        ),
+        ("person:vera", "hes.config.v1.DomainService/CreateDomain", 3),
+    ];
+    let denied = poll("the refused calls are audited", async || {
+        let mut denied = BTreeMap::<_, u64>::new();
+        for event in events(&world).await {
+            assert_eq!((event.action.as_str(), event.outcome), ("call", 2));
+            let times: u64 = event.details["times"].parse().unwrap();
+            *denied.entry((event.actor, event.resource)).or_default() += times;
+        }
+        (denied.values().sum::<u64>() >= 4).then_some(denied)
+    })
+    .await;
+    let expected = expected.map(|(actor, method, times)| ((actor.into(), method.into()), times));
+    assert_eq!(denied, BTreeMap::from(expected));
+    assert!(verify(&world).await.intact);
+}
+
+#[tokio::test]
+async fn a_change_that_fails_is_audited_with_its_reason_and_a_bounded_name() {
+    let world = World::new().await;
+    world.domain("corp").await;
+    let update = |etag: &str, validate_only| UpdateDomainRequest {
+        validate_only,
+        ..update("corp", &["display_name"], |domain| {
+            domain.etag = etag.into();
+            domain.display_name = "x".into();
+        })
+    };
+    for validate_only in [true, false] {
+        let stale = world
+            .domains()
+            .update_domain(update("r0", validate_only))
+            .await;
+        assert_eq!(stale.unwrap_err().code(), Code::Aborted);
+    }
+    let start = StartSyncRequest {
+        domain: "x".repeat(100_000),
+        ..Default::default()
+    };
+    world.syncs().start_sync(start).await.unwrap_err();
+
+    let failed: Vec<_> = events(&world)
+        .await
+        .into_iter()
+        .filter(|event| event.outcome == 3)
+        .collect();
+    let told: Vec<_> = failed
+        .iter()
+        .map(|event| {
+            (
+                event.action.as_str(),
+                event.resource.len(),
+                event.details["reason"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("sync.start", 256, Reason::InvalidField.name()),
+            (
+                "domain.update",
+                "domains/corp".len(),
+                Reason::EtagMismatch.name()
+            ),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_exchanged_authority_of_the_same_length_can_be_told_from_the_log() {
+    let world = World::new().await;
+    let pem = || {
+        let made = rcgen::generate_simple_self_signed(["dc.example.com".to_owned()]);
+        made.unwrap().cert.pem()
+    };
+    let with_ca = |ca: &str| {
+        Directory::ActiveDirectory(ActiveDirectorySettings {
+            ca_bundle_pem: ca.into(),
+            ..Default::default()
+        })
+    };
+    world.domain("corp").await;
+    for ca in [pem(), pem()] {
+        let request = update("corp", &["active_directory.ca_bundle_pem"], |domain| {
+            domain.directory = Some(with_ca(&ca));
+        });
+        world.domains().update_domain(request).await.unwrap();
+    }
+
+    let seen = events(&world).await;
+    let change = &seen
+        .iter()
+        .find(|event| event.action == "domain.update")
+        .unwrap()
+        .details;
+    let (_, change) = change
+        .iter()
+        .find(|(field, _)| field.ends_with("caBundlePem"))
+        .unwrap();
+    let (before, after) = change.split_once(" → ").unwrap();
+    let fingerprint = |text: &str| text.split_once("SHA-256 ").unwrap().1.to_owned();
+    assert_ne!(fingerprint(before), fingerprint(after));
 }

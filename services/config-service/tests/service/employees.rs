@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use api::config::v1::{
-    Domain, Employee, GetEmployeeRequest, LinkReason, ListEmployeesRequest, RemovalPolicy,
-    StreamEmployeesRequest, UpdateDomainRequest, WatchEmployeesRequest,
+    DeleteDomainRequest, Domain, Employee, GetEmployeeRequest, LinkReason, ListEmployeesRequest,
+    RemovalPolicy, StreamEmployeesRequest, UpdateDomainRequest, WatchEmployeesRequest,
 };
 use api::directory::v1::Presence;
 use events::{Bus as _, ConsumerSpec, Filter, Received};
@@ -12,6 +12,7 @@ use runtime::grpc::Reason;
 use tonic::Code;
 
 use crate::connector::FakeConnector;
+use crate::requests::update;
 use crate::world::{self, World, person, poll};
 
 const DAY: u64 = 24;
@@ -385,4 +386,77 @@ async fn a_snapshot_makes_up_for_events_that_were_missed() {
     assert_eq!(world.employee_of(&missed).await.display_name, "Missed");
     let known = world.employee_of(&person("corp", 1).account()).await;
     assert_eq!(known.display_name, "Known");
+}
+
+async fn now_active(world: &World, account: api::directory::v1::Account) -> bool {
+    world.tell(&account).await;
+    world.employee_of(&account).await.active
+}
+
+#[tokio::test]
+async fn a_policy_of_keeping_brings_nobody_back_who_had_left_before_it() {
+    let world = World::new().await;
+    world
+        .domain_with("corp", keeps(RemovalPolicy::Deactivate))
+        .await;
+    for number in [1, 2] {
+        assert!(now_active(&world, person("corp", number).account()).await);
+    }
+    let left = |number, generation| {
+        let person = person("corp", number).presence(Presence::Left);
+        person.generation(generation).account()
+    };
+    assert!(!now_active(&world, left(1, 2)).await);
+
+    for (path, days) in [("removal_policy", 0), ("removal_grace", 5)] {
+        world.clock.advance(std::time::Duration::from_hours(1));
+        let request = update("corp", &[path], |domain| {
+            domain.set_removal_policy(RemovalPolicy::Keep);
+            domain.removal_grace = Some(Duration {
+                seconds: days * 86_400,
+                nanos: 0,
+            });
+        });
+        world.domains().update_domain(request).await.unwrap();
+        world.clock.advance(std::time::Duration::from_hours(1));
+        let generation = 3 + days;
+        assert!(!now_active(&world, left(1, generation)).await);
+        // Who leaves under it is kept, whatever becomes of a grace period that it doesn't have.
+        assert!(now_active(&world, left(2, generation)).await);
+    }
+}
+
+#[tokio::test]
+async fn who_had_left_a_domain_whose_record_ended_never_becomes_active_again() {
+    let world = World::new().await;
+    world
+        .domain_with("corp", keeps(RemovalPolicy::Delete))
+        .await;
+    world.domain("lab").await;
+    let mail = "ada@example.com";
+    assert!(now_active(&world, person("corp", 1).mail(mail).account()).await);
+    let in_lab = person("lab", 2).mail(mail);
+    assert!(now_active(&world, in_lab.account()).await);
+    let left = person("corp", 1).mail(mail).presence(Presence::Left);
+    assert!(now_active(&world, left.generation(2).account()).await);
+
+    let delete = DeleteDomainRequest {
+        name: "domains/corp".into(),
+        etag: String::new(),
+    };
+    world.domains().delete_domain(delete).await.unwrap();
+    world
+        .clock
+        .advance(std::time::Duration::from_hours(31 * DAY));
+    poll("the record ends", async || {
+        let status = world.domains().get_domain(world::get("corp")).await.err()?;
+        (status.code() == Code::NotFound).then_some(())
+    })
+    .await;
+
+    // The last account that kept them active goes, and the one of the ended domain is no reason to go on.
+    let left = person("lab", 2).mail(mail).presence(Presence::Left);
+    let left = left.generation(2).account();
+    assert!(!now_active(&world, left.clone()).await);
+    assert_eq!(world.employee_of(&left).await.accounts.len(), 2);
 }

@@ -422,3 +422,31 @@ async fn a_sid_alone_links_nobody_within_one_kind_of_directory() {
     .await;
     assert_ne!(one.name, two.name);
 }
+
+#[tokio::test]
+async fn a_crowd_of_namesakes_elsewhere_hides_no_rival() {
+    let mail = "chief@example.com";
+    // So many that the rival is the last to be looked at, and one more, so that it isn't.
+    for crowd in [63, 64] {
+        let world = World::new().await;
+        world
+            .domain_with("aaa", |domain| {
+                domain.mail_suffixes = vec!["elsewhere.example".into()];
+            })
+            .await;
+        world.domain("corp").await;
+        world.domain("lab").await;
+        for number in 0..crowd {
+            world
+                .tell(&person("aaa", 1000 + number).mail(mail).account())
+                .await;
+        }
+        let chief = told(&world, person("corp", 1).mail(mail).account()).await;
+        told(&world, person("corp", 2).mail(mail).account()).await;
+
+        let attacker = told(&world, person("lab", 3).mail(mail).account()).await;
+
+        assert_ne!(attacker.name, chief.name, "{crowd}");
+        assert_eq!(attacker.accounts.len(), 1);
+    }
+}
