@@ -267,6 +267,13 @@ impl<D: Directory> Connector<D> {
 
     async fn decide(&self, name: &str, approve: bool, by: &str) -> Answer<proto::SyncRun> {
         let run = self.run("name", name).await?;
+        // While sync is off an approved plan could only fail; held, it waits.
+        if approve
+            && let Some(seat) = self.0.seat(&run.domain)
+            && let Some(failure) = seat.configured.borrow().off_because()
+        {
+            return Err(off(&run.domain, &failure));
+        }
         let decided = self.0.store.decide(run.id, approve, by).await;
         match decided.map_err(internal)? {
             Decided::Done(run) => {

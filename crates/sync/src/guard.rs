@@ -165,7 +165,7 @@ impl fmt::Display for Reason {
             ),
             Self::Missing { group, lost } => write!(
                 f,
-                "the {group} no longer exists: it would lose {}",
+                "the {group} no longer exists, or the account used to log on may not see it: it would lose {}",
                 members(*lost)
             ),
             Self::Renamed { group, now, lost } => write!(

@@ -92,7 +92,8 @@ impl DomainStore {
             ),
             FailureCode::GroupMissing => lasting(
                 FailureReason::GroupMissing,
-                "Create the group, or set the domain's sync group to the right name.",
+                "Create the group, give the account used to log on the right to read it, or set the domain's sync group to \
+                 the right name.",
             ),
             FailureCode::GroupAmbiguous => lasting(
                 FailureReason::GroupAmbiguous,

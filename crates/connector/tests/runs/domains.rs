@@ -214,3 +214,28 @@ async fn a_damaged_database_fails_the_run_rather_than_reading_the_directory_for_
     assert!(!failure.remedy.is_empty());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_plan_is_not_lost_by_approving_it_while_the_sync_is_off() {
+    let test = Test::new();
+    let directory = test.domain("corp", corp());
+    let world = test.start().await;
+    world.sync("corp").await;
+    directory.change(|source| source.edges.clear());
+    let held = world.sync("corp").await;
+    test.config.remove_credentials("corp");
+    world.announce("corp").await;
+    poll_until(Duration::from_secs(60), "the sync to be off", async || {
+        let paused = world.state("corp").await.paused_reason;
+        (!paused.is_empty()).then_some(())
+    })
+    .await
+    .unwrap();
+
+    let refused = world.decide(&held, true).await.unwrap_err();
+
+    assert_eq!(Reason::of(&refused), Some(Reason::CredentialsMissing));
+    assert_eq!(state(&world.run(&held.name).await), SyncRunState::Held);
+    world.decide(&held, false).await.unwrap();
+    world.stop().await;
+}

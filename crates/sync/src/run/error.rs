@@ -39,8 +39,8 @@ pub enum Refusal {
     )]
     DirectoryTaken { owner: DomainId },
     #[error(
-        "the directory has no group named {name:?}; nothing was changed. Create it, or set the domain's sync group to \
-         the right name"
+        "the directory has no group named {name:?}, or the account used to log on may not see it; nothing was changed. \
+         Create it, give the right to read it, or set the domain's sync group to the right name"
     )]
     GroupMissing { name: String },
     #[error(

@@ -126,8 +126,9 @@ impl<S: Source, T: Store, P: Progress> Work<'_, S, T, P> {
             }
             None => {
                 let reason = format!(
-                    "the group {name:?} no longer exists; nobody is removed for it without approval. Restore it, or \
-                     choose another in the domain's settings"
+                    "the group {name:?} no longer exists, or the account used to log on may not see it; nobody is removed \
+                     for it without approval. Restore it or the right to read it, or choose another in the domain's \
+                     settings"
                 );
                 Standing {
                     id: None,

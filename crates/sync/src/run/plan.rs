@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use directory::{Attribute, ObjectId};
+use directory::{Attribute, ObjectId, Presence};
 
 use super::groups::Footing;
 use super::{Error, GUARDED, Outcome, Refusal, Work};
@@ -253,6 +253,14 @@ fn is_missing(row: &Row) -> bool {
     was_present && row.account.is_none() && !row.flawed
 }
 
+/// Whether what was read of groups takes the account out of one it was in.
+fn seems_to_leave(row: &Row) -> bool {
+    row.known.as_ref().is_some_and(|known| {
+        (known.presence == Presence::Member && !row.membership.in_sync_group)
+            || (known.in_rotation_group && !row.membership.in_rotation_group)
+    })
+}
+
 /// Where an object is; nothing where there is nothing to compare, an issue where it cannot be told.
 fn place(row: &Row, whereabouts: Option<Whereabouts>) -> Result<Option<Sighting>, Issue> {
     let seen = |account| {
@@ -283,6 +291,11 @@ fn place(row: &Row, whereabouts: Option<Whereabouts>) -> Result<Option<Sighting>
         Issue::of(row.object, IssueCode::Unconfirmed, reason)
     };
     match whereabouts {
+        // It came, or moved while the directory was read. Memberships that only the account itself tells of (its primary
+        // group) were not read either, so it cannot be said to have left.
+        Some(Whereabouts::Present(_)) if seems_to_leave(row) => Err(unconfirmed(
+            "is there all the same: it moved meanwhile, and the next run reads its memberships",
+        )),
         Some(Whereabouts::Present(account)) => Ok(Some(seen(*account))),
         Some(Whereabouts::OutOfScope) => Ok(Some(Sighting::OutOfScope)),
         Some(Whereabouts::Deleted) => Ok(Some(Sighting::Deleted)),

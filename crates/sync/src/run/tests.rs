@@ -193,6 +193,22 @@ fn who_moved_out_of_scope_left_although_still_a_member() {
 }
 
 #[test]
+fn who_moved_during_a_read_and_is_a_member_by_primary_group_alone_stays() {
+    let mut world = World::imported(THREE);
+    // That membership is told by the account itself, which the read skipped.
+    world.source.skipped.insert(ada());
+    world.source.leave(sync_group(), ada());
+
+    assert_eq!(world.sync_changes_nothing().unwrap(), RunState::NothingToDo);
+
+    assert_eq!(world.codes(), [IssueCode::Unconfirmed]);
+    // Read again, it has left indeed.
+    world.source.skipped.clear();
+    assert_eq!(world.sync().unwrap(), RunState::Applied);
+    assert_eq!(world.presence(ada()), Some(Presence::Left));
+}
+
+#[test]
 fn who_a_read_skipped_is_looked_up_and_stays() {
     let mut world = World::imported(THREE);
     world.source.skipped.insert(ada());
