@@ -133,6 +133,9 @@ async fn verify(context: &Context) -> Result<(), Failure> {
 }
 
 fn table(events: &[AuditEvent], screen: &Screen) -> String {
+    if events.is_empty() {
+        return "no events".to_owned();
+    }
     let mut table = Table::new(["#", "WHEN", "WHO", "DID", "OUTCOME", "ON"]);
     for event in events {
         let tone = match event.outcome() {

@@ -7,16 +7,46 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::Failure;
 
+/// The flag that sets each field. Messages name fields as the API does; who typed a command knows flags.
+pub(super) const FLAGS: [(&str, &str); 23] = [
+    ("domain_id", "ID"),
+    ("display_name", "--display-name"),
+    ("active_directory.domain_name", "--domain-name"),
+    ("active_directory.servers", "--server"),
+    ("active_directory.start_tls", "--start-tls"),
+    ("active_directory.ca_bundle_pem", "--ca-file"),
+    ("active_directory.base_dn", "--base-dn"),
+    ("active_directory.nested_groups", "--no-nested-groups"),
+    ("active_directory.include_ous", "--include-ou"),
+    ("active_directory.exclude_ous", "--exclude-ou"),
+    ("active_directory.user_filter", "--filter"),
+    ("sync_group", "--sync-group"),
+    ("rotation_group", "--rotation-group"),
+    ("auto_password_change_days", "--auto-password-change-days"),
+    ("sync_interval", "--sync-interval"),
+    ("removal_policy", "--removal-policy"),
+    ("removal_grace", "--removal-grace"),
+    ("guard_limits", "--guard"),
+    ("precedence", "--precedence"),
+    ("mail_suffixes", "--mail-suffix"),
+    (
+        "credentials.active_directory.logon_name",
+        "--logon-name or --logon-name-file",
+    ),
+    ("credentials.active_directory.password", "--password-file"),
+    ("etag", "--etag"),
+];
+
 impl Failure {
     /// The API did not do what was asked.
     pub(crate) fn call(tried: impl Into<String>, status: &Status) -> Self {
         let details = status.get_error_details();
-        let mut failure = Self::new(tried).because(message(status));
+        let mut failure = Self::new(tried).because(in_flags(&message(status)));
         let told = status.message();
         failure.why.extend(
             violations(&details)
                 .filter(|(_, problem)| !told.contains(problem.as_str()))
-                .map(|(field, problem)| format!("- {field}: {problem}")),
+                .map(|(field, problem)| in_flags(&format!("{field}: {problem}"))),
         );
         failure.why.extend(causes(status));
         let reason = details.error_info().map(|info| info.reason.clone());
@@ -36,6 +66,22 @@ fn message(status: &Status) -> String {
     } else {
         status.message().to_owned()
     }
+}
+
+/// Each line that begins with a field says the flag too.
+fn in_flags(message: &str) -> String {
+    let lines = message.lines().map(|line| {
+        let field = line.split_once(": ").map_or("", |(field, _)| field);
+        let flag = FLAGS.iter().find(|(path, _)| {
+            let rest = field.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+        });
+        match flag {
+            Some((_, flag)) => line.replacen(field, &format!("{flag} ({field})"), 1),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The bad fields, and what is wrong with each.

@@ -10,7 +10,7 @@ fn rendered(status: ApiFailure) -> String {
 }
 
 #[test]
-fn every_bad_field_is_named_with_what_is_wrong_with_it() {
+fn every_bad_field_is_named_with_its_flag_and_what_is_wrong_with_it() {
     let status = ApiFailure::new(Reason::InvalidField, "2 fields can't be taken")
         .field("active_directory.servers[0]", "must begin with ldaps://")
         .field("sync_interval", "is out of range; give 1 minute to 7 days");
@@ -19,10 +19,44 @@ fn every_bad_field_is_named_with_what_is_wrong_with_it() {
         "\
 error: could not add domain `corp`
   2 fields can't be taken
-  - active_directory.servers[0]: must begin with ldaps://
-  - sync_interval: is out of range; give 1 minute to 7 days
+  --server (active_directory.servers[0]): must begin with ldaps://
+  --sync-interval (sync_interval): is out of range; give 1 minute to 7 days
   (INVALID_ARGUMENT, INVALID_FIELD)"
     );
+}
+
+#[test]
+fn fields_that_have_no_flag_are_named_as_the_api_does() {
+    let text = rendered(ApiFailure::invalid("sync_groups", "is unknown"));
+    assert!(text.contains("\n  sync_groups: is unknown"), "{text}");
+    let text = rendered(ApiFailure::invalid("guard_limits.joins.percent", "is 200"));
+    assert!(
+        text.contains("\n  --guard (guard_limits.joins.percent): is 200"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_flag_stands_for_a_field_of_the_request() {
+    let request = api::descriptor_pool()
+        .get_message_by_name("hes.config.v1.CreateDomainRequest")
+        .unwrap();
+    let domain = request.get_field_by_name("domain").unwrap();
+    for (path, flag) in status::FLAGS {
+        let found = [request.clone(), domain.kind().as_message().unwrap().clone()]
+            .into_iter()
+            .any(|mut message| {
+                path.split('.').all(|part| {
+                    let field = message.get_field_by_name(part);
+                    if let Some(inner) = field.as_ref().and_then(|f| f.kind().as_message().cloned())
+                    {
+                        message = inner;
+                    }
+                    field.is_some()
+                })
+            });
+        assert!(found, "{path}, for {flag}, is no field");
+    }
 }
 
 #[test]

@@ -44,13 +44,13 @@ pub(crate) struct ActiveDirectory {
         help_heading = "Connection"
     )]
     servers: Vec<String>,
+    /// Check the settings, show what would be stored, and store nothing
+    #[arg(long)]
+    validate_only: bool,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
     logon: Logon,
-    /// Check the settings, show what would be stored, and store nothing
-    #[arg(long)]
-    validate_only: bool,
 }
 
 impl Kind {

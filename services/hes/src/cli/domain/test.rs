@@ -114,7 +114,7 @@ pub(super) fn line(check: &Check, screen: &Screen) -> String {
     let arrow = if screen.unicode { "→" } else { "->" };
     let margin = mark.chars().count() + 1 + WORDS;
     let server = match check.server.as_str() {
-        "" => String::new(),
+        server if server.is_empty() || check.message.contains(server) => String::new(),
         server => format!(" ({server})"),
     };
     let mut text = format!(
