@@ -78,6 +78,9 @@ pub struct Deps {
     /// Seals credentials.
     pub sealer: Sealer,
     pub connectors: Connectors,
+    /// Unique among processes that share the database, and the same after a restart where it can be: a process that
+    /// comes back under another name waits until the lease of its former self runs out.
+    pub instance: String,
 }
 
 impl fmt::Debug for Deps {
@@ -97,6 +100,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         ids,
         sealer,
         connectors,
+        instance,
     } = deps;
     let relay_clock = clock.clone();
     let relay = Relay::new(
@@ -104,7 +108,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         bus.clone(),
         Arc::new(move || relay_clock.now()),
         NAME,
-        ids.uuid().to_string(),
+        instance,
     );
     let (bell, readiness) = (Bell::default(), Readiness::default());
     let domains = Domains {

@@ -71,8 +71,13 @@ pub(crate) struct Globals {
 const DEFAULT_API: &str = "https://127.0.0.1:7443";
 
 /// A variable that is set to nothing is as good as unset.
-fn api_url(text: &str) -> Result<Url, url::ParseError> {
-    if text.is_empty() { DEFAULT_API } else { text }.parse()
+fn api_url(text: &str) -> Result<Url, String> {
+    let text = if text.is_empty() { DEFAULT_API } else { text };
+    // Without `https://`, a host with its port reads as a URL of the scheme `host:`.
+    text.parse()
+        .ok()
+        .filter(Url::has_host)
+        .ok_or_else(|| format!("expected https://HOST[:PORT], such as {DEFAULT_API}"))
 }
 
 /// Empty, for the same reason, is no file.

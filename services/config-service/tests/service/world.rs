@@ -106,6 +106,7 @@ impl World {
             db,
             bus: Arc::new(bus.clone()),
             clock: clock.shared(),
+            instance: "test".to_owned(),
             ids: ids.clone(),
             sealer: Sealer::new(Arc::new(keys)),
             connectors: Connectors {

@@ -13,7 +13,7 @@ use crate::{confirm::Confirm, failure::Failure, remote};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// List employees by name
+    /// List employees; those of a sync just applied take a moment to arrive
     List(List),
     /// Show one employee and their accounts
     Get {

@@ -102,6 +102,14 @@ fn a_wrong_command_line_is_a_usage_error() {
 }
 
 #[test]
+fn an_address_without_its_scheme_is_told_the_form_of_one() {
+    for address in ["foo", "localhost:7443", "127.0.0.1:7443"] {
+        let error = parse(&format!("hes status --api {address}")).expect_err(address);
+        assert!(error.to_string().contains("https://HOST[:PORT]"), "{error}");
+    }
+}
+
+#[test]
 fn every_command_says_what_it_does_and_no_flag_takes_a_secret() {
     fn check(command: &clap::Command, path: &str) {
         let path = format!("{path} {}", command.get_name());

@@ -18,6 +18,9 @@ use crate::failure::Failure;
 
 const BUS: &str = "bus.db";
 
+/// One process has the data directory, so that its leases are its own again after a restart.
+const INSTANCE: &str = "hes-up";
+
 /// What every service stands on in this process.
 pub(super) struct Wiring<'a> {
     pub(super) dir: &'a DataDir,
@@ -58,6 +61,7 @@ impl Wiring<'_> {
         let config = config_service::build(
             settings.config_service.clone(),
             config_service::Deps {
+                instance: INSTANCE.to_owned(),
                 db: config_database.clone(),
                 bus: Arc::clone(&shared_bus),
                 clock: self.clock.clone(),
@@ -79,7 +83,7 @@ impl Wiring<'_> {
                 ids: self.ids,
                 tasks: self.tasks,
                 // One process a data directory: it is always the same one.
-                instance: "hes-up".to_owned(),
+                instance: INSTANCE.to_owned(),
             },
         );
         let closing = Closing {
