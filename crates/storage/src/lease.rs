@@ -50,7 +50,8 @@ pub async fn claim(
     .transpose()
 }
 
-/// Prolongs the lease from now. [`Error::LeaseLost`] when it is not held any more.
+/// Prolongs the lease from now. [`Error::LeaseLost`] when somebody else has taken it. One that ran out and that nobody took
+/// is prolonged too: the token is the fence, and a long transaction must not lose its lease again and again.
 pub async fn renew(
     transaction: &mut Transaction,
     lease: &Lease,
@@ -60,8 +61,7 @@ pub async fn renew(
         .execute(
             "UPDATE hes_lease
              SET expires_at = CAST(unixepoch('subsec') * 1000000 AS BIGINT) + $1
-             WHERE name = $2 AND owner = $3 AND token = $4
-               AND expires_at > CAST(unixepoch('subsec') * 1000000 AS BIGINT)",
+             WHERE name = $2 AND owner = $3 AND token = $4 AND expires_at > 0",
             params![micros(ttl), &lease.name, &lease.owner, lease.token],
         )
         .await?;

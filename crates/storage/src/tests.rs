@@ -205,6 +205,12 @@ async fn a_lease_has_one_holder_and_a_stale_one_is_fenced_off() {
     lease::renew(&mut transaction, &first, Duration::ZERO)
         .await
         .unwrap();
+    // Nobody has taken it: it can be prolonged, and runs out again.
+    lease::renew(&mut transaction, &first, hour).await.unwrap();
+    lease::assert_held(&mut transaction, &first).await.unwrap();
+    lease::renew(&mut transaction, &first, Duration::ZERO)
+        .await
+        .unwrap();
     let second = lease::claim(&mut transaction, "relay", "two", hour)
         .await
         .unwrap()
