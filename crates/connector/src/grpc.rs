@@ -234,13 +234,22 @@ impl<D: Directory> ConnectorService for Connector<D> {
             self.seat(&domain).await?;
             snapshot = self.0.store.snapshot(&domain).await.map_err(internal)?;
         }
-        let snapshot = snapshot.ok_or_else(|| no_domain(&domain))?;
-        let read_time = time::to_proto(self.0.clock.now());
-        let answer =
+        let mut snapshot = snapshot.ok_or_else(|| no_domain(&domain))?;
+        let read_time = Some(time::to_proto(self.0.clock.now()));
+        let pinned = snapshot
+            .take_pinned()
+            .map(|pinned| proto::StreamAccountsResponse {
+                pinned: Some(pinned),
+                read_time,
+                account: None,
+            });
+        let accounts =
             stream::accounts(snapshot).map_ok(move |account| proto::StreamAccountsResponse {
                 account: Some(account),
-                read_time: Some(read_time),
+                read_time,
+                pinned: None,
             });
+        let answer = futures::stream::iter(pinned.map(Ok)).chain(accounts);
         Ok(Response::new(answer.boxed()))
     }
 }

@@ -132,12 +132,12 @@ impl<D: Directory> Supervisor<D> {
             if !is_there {
                 // Purged: it claims nothing any more. What is known stays for a while, in case config-service is the
                 // one that forgot.
-                self.store.forget(&id).await?;
-                if let Some(seat) = self.seats().get(&id) {
+                if let Some(seat) = self.seat(&id) {
                     seat.configured.send_if_modified(|configured| {
                         !std::mem::replace(&mut configured.deleted, true)
                     });
                 }
+                self.store.forget(&id).await?;
             }
         }
         for domain in domains {

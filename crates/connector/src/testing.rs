@@ -214,18 +214,24 @@ impl World {
         }
     }
 
-    /// The snapshot of a domain.
+    /// The accounts in the snapshot of a domain.
     pub async fn accounts(&self, domain: &str) -> Vec<Account> {
+        let answers = self.snapshot(domain).await.into_iter();
+        answers.filter_map(|answer| answer.account).collect()
+    }
+
+    /// The snapshot of a domain, answer by answer.
+    pub async fn snapshot(&self, domain: &str) -> Vec<connector::StreamAccountsResponse> {
         let request = connector::StreamAccountsRequest {
             domain: format!("domains/{domain}"),
         };
         let mut client = self.client.clone();
         let mut stream = client.stream_accounts(request).await.unwrap().into_inner();
-        let mut accounts = Vec::new();
+        let mut answers = Vec::new();
         while let Some(answer) = stream.message().await.unwrap() {
-            accounts.extend(answer.account);
+            answers.push(answer);
         }
-        accounts
+        answers
     }
 
     pub async fn state(&self, domain: &str) -> connector::SyncState {

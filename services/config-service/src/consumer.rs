@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use api::event::v1::{DirectoryPinned, Event, event::Payload};
+use api::directory::v1::DirectoryPinned;
+use api::event::v1::{Event, event::Payload};
 use directory::DomainId;
 use events::{Bus, BusError, Consumer, ConsumerSpec, Delivery, Filter, Received};
 use prost::Message as _;
@@ -176,7 +177,11 @@ async fn apply_one(book: &mut Book<'_>, by: &By, delivery: &Delivery) -> store::
 
 /// Notes what a domain's settings turned out to mean. Whether another record stands for the same directory is the
 /// connector's to refuse: it alone has seen the directory.
-async fn pin(book: &mut Book<'_>, by: &By, pinned: &DirectoryPinned) -> store::Result<()> {
+pub(crate) async fn pin(
+    book: &mut Book<'_>,
+    by: &By,
+    pinned: &DirectoryPinned,
+) -> store::Result<()> {
     let Ok(api::name::DomainName(id)) = pinned.domain.parse::<api::name::DomainName>() else {
         return Ok(());
     };

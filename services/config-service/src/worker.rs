@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::backoff::backoff;
 use crate::connectors::Connectors;
-use crate::consumer::ACTOR;
+use crate::consumer::{self, ACTOR};
 use crate::domains::{By, DomainError, Domains, domain_name};
 use crate::employees::{ApplyError, Employees};
 use crate::store::{self, StoreError, Work, WorkKind};
@@ -160,7 +160,11 @@ impl Worker {
         loop {
             let answer = answers.message().await.map_err(failed)?;
             let end = answer.is_none();
-            accounts.extend(answer.and_then(|answer| answer.account));
+            let answer = answer.unwrap_or_default();
+            if let Some(pinned) = answer.pinned {
+                self.pin(&pinned).await?;
+            }
+            accounts.extend(answer.account);
             if accounts.len() >= BATCH || end {
                 taken += accounts.len();
                 self.apply(std::mem::take(&mut accounts)).await?;
@@ -171,6 +175,14 @@ impl Worker {
         }
         info!(domain.id = %work.domain, accounts = taken, "took a snapshot of `{}`: {taken} accounts", work.domain);
         self.finish(work).await
+    }
+
+    /// Before the accounts: how they link depends on it.
+    async fn pin(&self, pinned: &api::directory::v1::DirectoryPinned) -> Result<(), WorkError> {
+        let by = self.by();
+        let mut book = self.employees.open(&by).await?;
+        consumer::pin(&mut book, &by, pinned).await?;
+        Ok(self.employees.close(book).await?)
     }
 
     async fn apply(&self, accounts: Vec<api::directory::v1::Account>) -> Result<(), WorkError> {

@@ -719,12 +719,15 @@ impl ::prost::Name for StreamAccountsRequest {
 /// One answer of StreamAccounts.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StreamAccountsResponse {
-    /// An account with its generation.
+    /// An account with its generation; absent in an answer that carries `pinned`.
     #[prost(message, optional, tag = "1")]
     pub account: ::core::option::Option<super::super::directory::v1::Account>,
     /// When the snapshot was taken.
     #[prost(message, optional, tag = "2")]
     pub read_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// In the first answer, what the domain's settings turned out to mean; absent before the first success.
+    #[prost(message, optional, tag = "3")]
+    pub pinned: ::core::option::Option<super::super::directory::v1::DirectoryPinned>,
 }
 impl ::prost::Name for StreamAccountsResponse {
     const NAME: &'static str = "StreamAccountsResponse";

@@ -210,6 +210,35 @@ impl ::prost::Name for PinnedGroup {
         "/hes.directory.v1.PinnedGroup".into()
     }
 }
+/// What a domain's settings turned out to mean.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DirectoryPinned {
+    /// `domains/{id}`.
+    #[prost(string, tag = "1")]
+    pub domain: ::prost::alloc::string::String,
+    /// The directory behind it.
+    #[prost(message, optional, tag = "2")]
+    pub identity: ::core::option::Option<DirectoryIdentity>,
+    /// The sync group; absent when it wasn't found.
+    #[prost(message, optional, tag = "3")]
+    pub sync_group: ::core::option::Option<PinnedGroup>,
+    /// The rotation group; absent when it wasn't found.
+    #[prost(message, optional, tag = "4")]
+    pub rotation_group: ::core::option::Option<PinnedGroup>,
+    /// Grows with each change; a consumer takes one only if it is newer.
+    #[prost(int64, tag = "5")]
+    pub generation: i64,
+}
+impl ::prost::Name for DirectoryPinned {
+    const NAME: &'static str = "DirectoryPinned";
+    const PACKAGE: &'static str = "hes.directory.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.directory.v1.DirectoryPinned".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.directory.v1.DirectoryPinned".into()
+    }
+}
 /// Which kind of directory a domain is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -16,7 +16,7 @@ pub mod event {
         AccountChanged(super::AccountChanged),
         /// `hes.directory.{domain}.domain.pinned`.
         #[prost(message, tag = "2")]
-        DirectoryPinned(super::DirectoryPinned),
+        DirectoryPinned(super::super::super::directory::v1::DirectoryPinned),
         /// `hes.sync.{domain}.run.{held|applied|failed|…}`.
         #[prost(message, tag = "3")]
         SyncRunChanged(super::SyncRunChanged),
@@ -66,35 +66,6 @@ impl ::prost::Name for AccountChanged {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/hes.event.v1.AccountChanged".into()
-    }
-}
-/// What a domain's settings turned out to mean.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DirectoryPinned {
-    /// `domains/{id}`.
-    #[prost(string, tag = "1")]
-    pub domain: ::prost::alloc::string::String,
-    /// The directory behind it.
-    #[prost(message, optional, tag = "2")]
-    pub identity: ::core::option::Option<super::super::directory::v1::DirectoryIdentity>,
-    /// The sync group; absent when it wasn't found.
-    #[prost(message, optional, tag = "3")]
-    pub sync_group: ::core::option::Option<super::super::directory::v1::PinnedGroup>,
-    /// The rotation group; absent when it wasn't found.
-    #[prost(message, optional, tag = "4")]
-    pub rotation_group: ::core::option::Option<super::super::directory::v1::PinnedGroup>,
-    /// Grows with each such event of the domain.
-    #[prost(int64, tag = "5")]
-    pub generation: i64,
-}
-impl ::prost::Name for DirectoryPinned {
-    const NAME: &'static str = "DirectoryPinned";
-    const PACKAGE: &'static str = "hes.event.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "hes.event.v1.DirectoryPinned".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/hes.event.v1.DirectoryPinned".into()
     }
 }
 /// A sync run reached a state that people care about.

@@ -11,6 +11,8 @@ impl Store {
     /// Forgets what dead runs have read, runs that ended before `old`, and the people of domains that config-service has
     /// not known since before then.
     pub async fn clean(&self, old: Timestamp) -> Result<(), Error> {
+        // First, because it gives up a domain's last good run, which is otherwise kept however old it is.
+        self.forget_people(old).await?;
         let mut db = self.db.read().await?;
         let dead = db
             .query(
@@ -42,7 +44,7 @@ impl Store {
             }
             tx.commit().await?;
         }
-        self.forget_people(old).await
+        Ok(())
     }
 
     /// Only a count is kept of a domain that is gone for good: should its id be used again, consumers must take the new

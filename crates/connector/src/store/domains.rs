@@ -1,7 +1,7 @@
 //! Domains: what is pinned of each (S9), and what becomes of its state when its record goes or is made anew.
 
 use api::directory::v1 as proto;
-use api::event::v1::DirectoryPinned;
+use api::directory::v1::DirectoryPinned;
 use directory::{DomainId, ObjectId};
 use jiff::Timestamp;
 use prost::Message;

@@ -1,6 +1,7 @@
 //! Events, written in the transaction of the change they tell of.
 
 use api::connector::v1::SyncRun;
+use api::directory::v1::DirectoryPinned;
 use api::event::v1 as event;
 use api::name::{DomainName, SyncRunName};
 use directory::{DomainId, Presence};
@@ -85,9 +86,9 @@ impl Teller<'_> {
     pub(super) async fn pinned(
         self,
         tx: &mut Transaction,
-        pinned: event::DirectoryPinned,
+        pinned: DirectoryPinned,
     ) -> Result<(), Error> {
-        let payload = event::DirectoryPinned {
+        let payload = DirectoryPinned {
             domain: DomainName(self.domain.clone()).to_string(),
             ..pinned
         };

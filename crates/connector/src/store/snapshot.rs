@@ -1,8 +1,10 @@
 //! Every account known of a domain, for consumers who lost track of the events.
 
 use api::directory::v1 as proto;
+use api::name::DomainName;
 use directory::{DomainId, ObjectId, Presence};
-use storage::{Reader, Sql, params};
+use prost::Message;
+use storage::{Reader, Row, Sql, params};
 use uuid::Uuid;
 
 use super::{Error, Store, codec, plan};
@@ -21,6 +23,7 @@ pub struct Snapshot {
     db: Reader,
     domain: DomainId,
     generation_base: i64,
+    pinned: Option<proto::DirectoryPinned>,
     after: Option<ObjectId>,
 }
 
@@ -28,6 +31,11 @@ pub struct Snapshot {
 const PAGE: i64 = 500;
 
 impl Snapshot {
+    /// What the domain's settings turned out to mean; none before the first success. To be taken once.
+    pub fn take_pinned(&mut self) -> Option<proto::DirectoryPinned> {
+        self.pinned.take()
+    }
+
     /// The next accounts, in the order of object ids; none at the end.
     pub async fn next(&mut self) -> Result<Vec<proto::Account>, Error> {
         let after = self.after.map_or(Uuid::nil(), |object| object.as_uuid());
@@ -50,19 +58,39 @@ impl Snapshot {
     }
 }
 
+/// The pins as they were last told.
+fn pinned(domain: &DomainId, row: &Row) -> Result<Option<proto::DirectoryPinned>, Error> {
+    let Some(identity) = row.get::<Option<Vec<u8>>>("identity")? else {
+        return Ok(None);
+    };
+    let group = |column: &str| -> Result<Option<proto::PinnedGroup>, Error> {
+        let stored: Option<Vec<u8>> = row.get(column)?;
+        Ok(stored.and_then(|stored| proto::PinnedGroup::decode(stored.as_slice()).ok()))
+    };
+    Ok(Some(proto::DirectoryPinned {
+        domain: DomainName(domain.clone()).to_string(),
+        identity: proto::DirectoryIdentity::decode(identity.as_slice()).ok(),
+        sync_group: group("sync_group")?,
+        rotation_group: group("rotation_group")?,
+        generation: row.get("pin_generation")?,
+    }))
+}
+
 impl Store {
     /// Absent for a domain never met.
     pub async fn snapshot(&self, domain: &DomainId) -> Result<Option<Snapshot>, Error> {
         let mut db = self.db.read().await?;
         let row = db
             .query_optional(
-                "SELECT generation_base FROM domains WHERE domain_id = $1",
+                "SELECT generation_base, identity, sync_group, rotation_group, pin_generation FROM domains
+                 WHERE domain_id = $1",
                 params![domain.as_str()],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Snapshot {
             generation_base: row.get("generation_base")?,
+            pinned: pinned(domain, &row)?,
             db,
             domain: domain.clone(),
             after: None,

@@ -33,6 +33,35 @@ async fn an_unchanged_directory_changes_nothing_and_tells_nothing() {
 }
 
 #[tokio::test]
+async fn a_snapshot_begins_with_the_pins_as_they_were_told() {
+    let test = Test::new();
+    test.domain("corp", corp());
+    let world = test.start().await;
+    assert!(world.snapshot("corp").await.is_empty());
+    world.sync("corp").await;
+
+    let snapshot = world.snapshot("corp").await;
+
+    let told = world.events().await.into_iter().find_map(|(_, payload)| {
+        if let Payload::DirectoryPinned(pinned) = payload {
+            return Some(pinned);
+        }
+        None
+    });
+    let first = snapshot.first().unwrap();
+    assert!(told.is_some() && first.account.is_none());
+    assert_eq!(first.pinned, told);
+    assert_eq!(
+        snapshot
+            .iter()
+            .filter(|answer| answer.pinned.is_some())
+            .count(),
+        1
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn each_change_is_told_once_with_the_whole_state_and_a_newer_generation() {
     let test = Test::new();
     let directory = test.domain("corp", corp());

@@ -1,7 +1,7 @@
 //! Domains.
 
 use api::config::v1::{CredentialKind, CredentialState, Domain};
-use api::event::v1::DirectoryPinned;
+use api::directory::v1::DirectoryPinned;
 use directory::{DirectoryKind, DomainId};
 use jiff::Timestamp;
 use prost::Message as _;

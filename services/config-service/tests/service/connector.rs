@@ -10,7 +10,7 @@ use api::connector::v1::{
     StartSyncRequest, StreamAccountsRequest, StreamAccountsResponse, SyncRun, SyncState,
     TestConnectionRequest, TestConnectionResponse, WatchSyncRunRequest, WatchSyncRunResponse,
 };
-use api::directory::v1::{Account, Check, Grade};
+use api::directory::v1::{Account, Check, DirectoryPinned, Grade};
 use futures::{Stream, stream};
 use tonic::{Request, Response, Status};
 
@@ -21,6 +21,7 @@ pub(crate) struct FakeConnector {
     pub(crate) tests: Mutex<Vec<TestConnectionRequest>>,
     pub(crate) requested_by: Mutex<Vec<String>>,
     pub(crate) accounts: Mutex<Vec<Account>>,
+    pub(crate) pinned: Mutex<Option<DirectoryPinned>>,
     pub(crate) failure: Mutex<Option<Status>>,
 }
 
@@ -161,13 +162,16 @@ impl ConnectorService for FakeConnector {
         _request: Request<StreamAccountsRequest>,
     ) -> Result<Response<Self::StreamAccountsStream>, Status> {
         let accounts = self.accounts.lock().unwrap().clone();
-        let answers = accounts
-            .into_iter()
-            .map(|account| StreamAccountsResponse {
-                account: Some(account),
-                read_time: None,
-            })
-            .collect();
+        let pinned = self.pinned.lock().unwrap().clone();
+        let pinned = pinned.map(|pinned| StreamAccountsResponse {
+            pinned: Some(pinned),
+            ..StreamAccountsResponse::default()
+        });
+        let accounts = accounts.into_iter().map(|account| StreamAccountsResponse {
+            account: Some(account),
+            ..StreamAccountsResponse::default()
+        });
+        let answers = pinned.into_iter().chain(accounts).collect();
         self.answer(all(answers))
     }
 }

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use api::config::v1::{
-    DeleteDomainRequest, Domain, Employee, GetEmployeeRequest, LinkReason, ListEmployeesRequest,
-    RemovalPolicy, StreamEmployeesRequest, UpdateDomainRequest, WatchEmployeesRequest,
+    DeleteDomainRequest, Domain, Employee, GetDomainRequest, GetEmployeeRequest, LinkReason,
+    ListEmployeesRequest, RemovalPolicy, StreamEmployeesRequest, UpdateDomainRequest,
+    WatchEmployeesRequest,
 };
 use api::directory::v1::Presence;
 use events::{Bus as _, ConsumerSpec, Filter, Received};
@@ -13,7 +14,7 @@ use tonic::Code;
 
 use crate::connector::FakeConnector;
 use crate::requests::update;
-use crate::world::{self, World, person, poll};
+use crate::world::{self, World, person, pinned, poll};
 
 const DAY: u64 = 24;
 
@@ -381,11 +382,17 @@ async fn a_snapshot_makes_up_for_events_that_were_missed() {
     let connector = Arc::new(FakeConnector::default());
     *connector.accounts.lock().unwrap() =
         vec![person("corp", 1).named("Stale").account(), missed.clone()];
+    *connector.pinned.lock().unwrap() = Some(pinned("corp", 3));
     let world = World::with(dir, connector).await;
 
     assert_eq!(world.employee_of(&missed).await.display_name, "Missed");
     let known = world.employee_of(&person("corp", 1).account()).await;
     assert_eq!(known.display_name, "Known");
+    let request = GetDomainRequest {
+        name: "domains/corp".into(),
+    };
+    let domain = world.domains().get_domain(request).await.unwrap();
+    assert_eq!(domain.into_inner().identity, pinned("corp", 3).identity);
 }
 
 async fn now_active(world: &World, account: api::directory::v1::Account) -> bool {

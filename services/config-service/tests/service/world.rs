@@ -15,10 +15,11 @@ use api::config::v1::{
 };
 use api::connector::v1::connector_service_server::ConnectorServiceServer;
 use api::connector::v1::sync_service_client::SyncServiceClient;
+use api::directory::v1::DirectoryPinned;
 use api::directory::v1::{
     Account, AccountKind, AccountState, DirectoryIdentity, Presence, Privilege,
 };
-use api::event::v1::{AccountChanged, DirectoryPinned, Event, event::Payload};
+use api::event::v1::{AccountChanged, Event, event::Payload};
 use config_service::{Connectors, Deps, MIGRATIONS, Settings, build};
 use events::embedded::EmbeddedBus;
 use events::{Bus as _, Envelope, Subject};
@@ -207,19 +208,7 @@ impl World {
     }
 
     pub(crate) async fn pin(&self, id: &str, generation: i64) {
-        let pinned = DirectoryPinned {
-            domain: format!("domains/{id}"),
-            identity: Some(DirectoryIdentity {
-                directory_id: Uuid::from_u128(0xd0).to_string(),
-                security_identifier: format!("S-1-5-21-1-2-{}", id.len()),
-                dns_name: format!("{id}.example.com"),
-                netbios_name: id.to_uppercase(),
-                proven_mail_suffixes: vec![format!("{id}.example.com"), "example.com".into()],
-            }),
-            sync_group: None,
-            rotation_group: None,
-            generation,
-        };
+        let pinned = pinned(id, generation);
         self.publish(id, "domain", "pinned", Payload::DirectoryPinned(pinned))
             .await;
     }
@@ -425,5 +414,22 @@ impl Person {
 
     pub(crate) fn account(self) -> Account {
         self.0
+    }
+}
+
+/// What a connector tells of a domain after its first success.
+pub(crate) fn pinned(id: &str, generation: i64) -> DirectoryPinned {
+    DirectoryPinned {
+        domain: format!("domains/{id}"),
+        identity: Some(DirectoryIdentity {
+            directory_id: Uuid::from_u128(0xd0).to_string(),
+            security_identifier: format!("S-1-5-21-1-2-{}", id.len()),
+            dns_name: format!("{id}.example.com"),
+            netbios_name: id.to_uppercase(),
+            proven_mail_suffixes: vec![format!("{id}.example.com"), "example.com".into()],
+        }),
+        sync_group: None,
+        rotation_group: None,
+        generation,
     }
 }
