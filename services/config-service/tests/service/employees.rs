@@ -382,7 +382,12 @@ async fn a_snapshot_makes_up_for_events_that_were_missed() {
     let connector = Arc::new(FakeConnector::default());
     *connector.accounts.lock().unwrap() =
         vec![person("corp", 1).named("Stale").account(), missed.clone()];
-    *connector.pinned.lock().unwrap() = Some(pinned("corp", 3));
+    // And so was what the domain turned out to be, since it was last told.
+    let mut news = pinned("corp", 3);
+    if let Some(identity) = &mut news.identity {
+        identity.proven_mail_suffixes.push("new.example.com".into());
+    }
+    *connector.pinned.lock().unwrap() = Some(news.clone());
     let world = World::with(dir, connector).await;
 
     assert_eq!(world.employee_of(&missed).await.display_name, "Missed");
@@ -392,7 +397,7 @@ async fn a_snapshot_makes_up_for_events_that_were_missed() {
         name: "domains/corp".into(),
     };
     let domain = world.domains().get_domain(request).await.unwrap();
-    assert_eq!(domain.into_inner().identity, pinned("corp", 3).identity);
+    assert_eq!(domain.into_inner().identity, news.identity);
 }
 
 async fn now_active(world: &World, account: api::directory::v1::Account) -> bool {
