@@ -123,16 +123,14 @@ impl Store {
         Ok(lease)
     }
 
-    pub async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        lease::renew(&mut tx, lease, ttl).await?;
-        Ok(tx.commit().await?)
-    }
-
-    pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        lease::release(&mut tx, lease).await?;
-        Ok(tx.commit().await?)
+    /// Does work while the lease is held, then gives it up.
+    pub async fn under<T>(
+        &self,
+        lease: &Lease,
+        ttl: Duration,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        lease::under(&self.db, lease, ttl, work).await
     }
 
     /// Changes whenever a run of this process moved. Runs of other processes aren't told: look again now and then.

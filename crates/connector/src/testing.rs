@@ -23,7 +23,7 @@ use runtime::service::{Host, Running};
 use runtime::{
     Caller, Channel, Ids, ManualClock, Service, SharedClock, Shutdown, SystemClock, Tasks,
 };
-use storage::{Database, Settings, Sql, params};
+use storage::{Database, Sql, params};
 use tonic::Status;
 
 pub use config::FakeConfig;
@@ -58,7 +58,8 @@ impl World {
             Some(clock) => clock.shared(),
             None => SystemClock::shared(),
         };
-        let database = Database::open(&Settings::at(dir.join("connector.db")), &MIGRATIONS)
+        let settings = storage::testing::settings(&dir.join("connector.db")).await;
+        let database = Database::open_migrated(&settings, &MIGRATIONS)
             .await
             .unwrap();
         let now = shared.clone();

@@ -108,20 +108,9 @@ impl<D: Directory> Supervisor<D> {
         else {
             return Ok(Look::Wait(now.checked_add(self.settings.lease / 2).ok()));
         };
-        let done = tokio::select! {
-            done = self.take(domain, run, &lease) => done,
-            lost = self.hold(&lease) => lost,
-        };
-        self.store.release(&lease).await?;
-        done.map(|()| Look::Again)
-    }
-
-    /// Keeps the lease; returns only when it is lost.
-    async fn hold(&self, lease: &Lease) -> Result<(), store::Error> {
-        loop {
-            tokio::time::sleep(self.settings.lease / 3).await;
-            self.store.renew(lease, self.settings.lease).await?;
-        }
+        let work = self.take_what_is_left(domain, &lease);
+        self.store.under(&lease, self.settings.lease, work).await?;
+        Ok(Look::Again)
     }
 
     /// When the next scheduled run is due. One that was never planned waits for a whole interval, and a longer wait than
@@ -129,26 +118,44 @@ impl<D: Directory> Supervisor<D> {
     async fn due(&self, domain: &Configured, mended: bool) -> Result<Timestamp, store::Error> {
         let schedule = self.store.schedule(&domain.id).await?;
         let schedule = schedule.ok_or(store::Error::NoSuchDomain)?;
-        let fresh = next_run(
-            self.clock.now(),
-            Last::Well,
-            domain.interval,
-            self.settings.retry,
-            self.ids.fraction(),
-        );
+        let after_whole_interval = |fraction| {
+            next_run(
+                self.clock.now(),
+                Last::Well,
+                domain.interval,
+                self.settings.retry,
+                fraction,
+            )
+        };
         match schedule.next_run_at {
             Some(at) if mended && schedule.consecutive_failures > 0 => {
                 let now = self.clock.now().min(at);
                 self.store.plan_next(&domain.id, now).await?;
                 Ok(now)
             }
-            // Refused logons wait longer than the interval; nothing else does.
-            Some(at) if at <= fresh || schedule.consecutive_failures > 0 => Ok(at),
+            // Refused logons wait longer than the interval; nothing else does. Chance alone brings nothing nearer.
+            Some(at) if at <= after_whole_interval(1.0) || schedule.consecutive_failures > 0 => {
+                Ok(at)
+            }
             Some(_) | None => {
+                let fresh = after_whole_interval(self.ids.fraction());
                 self.store.plan_next(&domain.id, fresh).await?;
                 Ok(fresh)
             }
         }
+    }
+
+    /// Looks once more, now that nobody else works on the domain: whoever did may have done it.
+    async fn take_what_is_left(
+        &self,
+        domain: &Configured,
+        lease: &Lease,
+    ) -> Result<(), store::Error> {
+        let (run, _) = self.store.next(&domain.id).await?;
+        if run.is_none() && self.due(domain, false).await? > self.clock.now() {
+            return Ok(());
+        }
+        self.take(domain, run, lease).await
     }
 
     /// Does the given run, or the one that is due.

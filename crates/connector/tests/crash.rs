@@ -102,8 +102,10 @@ impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        let settings = storage::Settings::at(at("connector.db"));
-        let db = Database::open(&settings, &MIGRATIONS).await.unwrap();
+        let settings = storage::testing::settings(&at("connector.db")).await;
+        let db = Database::open_migrated(&settings, &MIGRATIONS)
+            .await
+            .unwrap();
         let now = || -> events::Now { std::sync::Arc::new(|| SystemClock.now()) };
         let bus = EmbeddedBus::open(&at("bus.db"), now()).await.unwrap();
         let relay = Relay::new(

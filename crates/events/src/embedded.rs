@@ -16,7 +16,7 @@ mod message;
 
 use consumer::EmbeddedConsumer;
 
-const MIGRATIONS: Migrations = storage::migrations!["0001_bus"];
+const MIGRATIONS: Migrations = storage::migrations![sqlite: "0001_bus"];
 const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A bus for one process.
@@ -33,7 +33,7 @@ struct Shared {
 impl EmbeddedBus {
     /// Opens the bus in `path`, making it where it is missing.
     pub async fn open(path: &Path, now: Now) -> Result<Self, storage::Error> {
-        let database = Database::open(&Settings::at(path), &MIGRATIONS).await?;
+        let database = Database::open_migrated(&Settings::at(path), &MIGRATIONS).await?;
         Ok(Self(Arc::new(Shared {
             database,
             now,

@@ -160,6 +160,7 @@ impl Relay {
             }
         }
         if seqs.is_empty() {
+            self.release().await?;
             return Ok(false);
         }
         self.bus.publish(&events).await?;
@@ -167,6 +168,10 @@ impl Relay {
         let mut transaction = self.database.begin().await?;
         lease::assert_held(&mut transaction, &lease).await?;
         outbox::mark_published(&mut transaction, &seqs, (self.now)()).await?;
+        if (seqs.len() as i64) < BATCH {
+            // Whoever commits next publishes it, without waiting for another replica to look.
+            lease::release(&mut transaction, &lease).await?;
+        }
         transaction.commit().await?;
         Ok(true)
     }

@@ -1,101 +1,90 @@
 //! A database and its connections.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::PgPool;
 
+use crate::postgres::{self, PgTransaction};
+use crate::settings::Engine as Kind;
 use crate::sql::{Inner, Reader, Transaction};
-use crate::{Error, Migrations, Settings};
+use crate::{Error, Migrations, Settings, migrate, sqlite};
 
 /// A database, opened. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Database(Arc<Engine>);
 
 #[derive(Debug)]
-pub(crate) enum Engine {
-    Sqlite {
-        /// One connection: SQLite has one writer at a time, and waiting here is fair, unlike waiting on its lock.
-        writer: SqlitePool,
-        readers: SqlitePool,
+enum Engine {
+    Sqlite(sqlite::Pools),
+    Postgres {
+        pool: PgPool,
+        query_timeout: Duration,
     },
 }
 
 impl Database {
-    /// Opens the database, making it where it is missing, and brings it to the present schema.
+    /// Opens a database that has the schema of this version; [`migrate()`](crate::migrate()) brings it there.
     pub async fn open(settings: &Settings, migrations: &Migrations) -> Result<Self, Error> {
-        let open = |source| Error::Open {
-            path: settings.path.clone(),
-            source,
+        migrate::check(settings, migrations).await?;
+        let place = settings.place();
+        let engine = match settings.engine {
+            Kind::Sqlite => Engine::Sqlite(
+                sqlite::Pools::open(&settings.sqlite)
+                    .await
+                    .map_err(|source| Error::Open { place, source })?,
+            ),
+            Kind::Postgres => Engine::Postgres {
+                pool: postgres::pool(&settings.postgres, &place)?,
+                query_timeout: settings.postgres.query_timeout(),
+            },
         };
-        owners_only(&settings.path).map_err(|error| open(error.into()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(&settings.path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: with WAL, NORMAL may lose the last commits in a power cut, and a password with them (R1).
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(settings.busy_timeout());
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(settings.busy_timeout())
-            .connect_with(options.clone())
-            .await
-            .map_err(open)?;
-        migrations
-            .for_sqlite()
-            .run(&writer)
-            .await
-            .map_err(|source| Error::Migrate {
-                path: settings.path.clone(),
-                source,
-            })?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(settings.readers.max(1))
-            .acquire_timeout(settings.busy_timeout())
-            .connect_with(options.read_only(true).create_if_missing(false))
-            .await
-            .map_err(open)?;
-        Ok(Self(Arc::new(Engine::Sqlite { writer, readers })))
+        Ok(Self(Arc::new(engine)))
     }
 
     /// A consistent snapshot to read from; writers do not wait for it, nor it for them.
     pub async fn read(&self) -> Result<Reader, Error> {
-        let Engine::Sqlite { readers, .. } = &*self.0;
-        let transaction = readers.begin().await.map_err(Error::Begin)?;
-        Ok(Reader(Inner::Sqlite(transaction)))
+        let inner = match &*self.0 {
+            Engine::Sqlite(pools) => {
+                Inner::Sqlite(pools.readers.begin().await.map_err(Error::Begin)?)
+            }
+            Engine::Postgres {
+                pool,
+                query_timeout,
+            } => Inner::Postgres(
+                PgTransaction::read(pool, *query_timeout)
+                    .await
+                    .map_err(Error::Begin)?,
+            ),
+        };
+        Ok(Reader(inner))
     }
 
     /// A transaction to write in. It holds the write lock from its start: one that read first and then had to wait for
-    /// the lock would be refused at once.
+    /// the lock would be refused at once on SQLite, and would know less than was committed on PostgreSQL.
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        let Engine::Sqlite { writer, .. } = &*self.0;
-        let transaction = writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(Error::Begin)?;
-        Ok(Transaction(Inner::Sqlite(transaction)))
+        let inner = match &*self.0 {
+            Engine::Sqlite(pools) => {
+                let transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await;
+                Inner::Sqlite(transaction.map_err(Error::Begin)?)
+            }
+            Engine::Postgres {
+                pool,
+                query_timeout,
+            } => Inner::Postgres(
+                PgTransaction::write(pool, *query_timeout)
+                    .await
+                    .map_err(Error::Begin)?,
+            ),
+        };
+        Ok(Transaction(inner))
     }
 
     /// Waits for what is under way and closes every connection.
     pub async fn close(&self) {
-        let Engine::Sqlite { writer, readers } = &*self.0;
-        readers.close().await;
-        writer.close().await;
+        match &*self.0 {
+            Engine::Sqlite(pools) => pools.close().await,
+            Engine::Postgres { pool, .. } => pool.close().await,
+        }
     }
-}
-
-/// Makes the file where it is missing. SQLite would let everybody read it, and gives the files beside it its permissions.
-fn owners_only(path: &Path) -> Result<(), std::io::Error> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map(|_| ())
 }

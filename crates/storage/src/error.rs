@@ -1,25 +1,44 @@
 //! What can go wrong with a database.
 
+use std::io;
 use std::path::PathBuf;
+
+use crate::settings::Place;
 
 /// A failed operation on a database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("failed to open the database `{}`", path.display())]
+    #[error("failed to open the database `{place}`")]
     Open {
-        path: PathBuf,
+        place: Place,
         #[source]
         source: sqlx::Error,
     },
+    #[error("failed to read the password for the database `{place}` from {}", path.display())]
+    PasswordFile {
+        place: Place,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the database `{place}` is of PostgreSQL {version}: {oldest} is the oldest that works")]
+    TooOld {
+        place: Place,
+        version: u32,
+        oldest: u32,
+    },
     #[error(
-        "failed to bring the database `{}` to this version's schema; was it used by a newer version?",
-        path.display()
+        "failed to bring the database `{place}` to this version's schema; was it used by a newer version?"
     )]
     Migrate {
-        path: PathBuf,
+        place: Place,
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    #[error(
+        "the database `{place}` lacks migrations of this version ({steps}): run `hes migrate` before it"
+    )]
+    Pending { place: Place, steps: String },
     #[error("failed to begin a transaction")]
     Begin(#[source] sqlx::Error),
     #[error("failed to commit a transaction")]
@@ -53,7 +72,10 @@ impl Error {
         match self {
             Self::Query { source, .. } | Self::Commit(source) => source.as_database_error(),
             Self::Open { .. }
+            | Self::PasswordFile { .. }
+            | Self::TooOld { .. }
             | Self::Migrate { .. }
+            | Self::Pending { .. }
             | Self::Begin(_)
             | Self::RowCount { .. }
             | Self::Column { .. }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Error, Sql, Transaction, params};
+use crate::{Database, Error, Sql, Transaction, params};
 
 /// A claim on a name. Renew it well before it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,35 @@ pub async fn assert_held(transaction: &mut Transaction, lease: &Lease) -> Result
         )
         .await?;
     held(lease, rows.len() as u64)
+}
+
+/// Does work under the lease, prolongs the lease meanwhile, and gives it up. When the lease is lost first, the work is
+/// dropped where it stands and the error is [`Error::LeaseLost`].
+pub async fn under<T, E: From<Error>>(
+    database: &Database,
+    lease: &Lease,
+    ttl: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let keep = async {
+        loop {
+            tokio::time::sleep(ttl / 3).await;
+            let mut transaction = database.begin().await?;
+            renew(&mut transaction, lease, ttl).await?;
+            transaction.commit().await?;
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        lost = keep => {
+            let lost: Result<T, Error> = lost;
+            lost.map_err(E::from)
+        }
+    };
+    let mut transaction = database.begin().await?;
+    release(&mut transaction, lease).await?;
+    transaction.commit().await?;
+    done
 }
 
 fn held(lease: &Lease, rows: u64) -> Result<(), Error> {

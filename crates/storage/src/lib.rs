@@ -3,16 +3,26 @@
 mod database;
 mod error;
 pub mod lease;
+mod migrate;
 mod migrations;
+mod postgres;
 mod row;
-mod settings;
+pub mod settings;
 mod sql;
+mod sqlite;
+#[cfg(feature = "testing")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "code of tests: a failure here is a failed test"
+)]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use database::Database;
 pub use error::Error;
+pub use migrate::{Step, migrate, pending};
 pub use migrations::{Migration, Migrations};
 pub use row::{FromColumn, Row};
 pub use settings::Settings;

@@ -1,8 +1,9 @@
 //! Rows and typed columns.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
 use crate::Error;
@@ -12,6 +13,7 @@ pub struct Row(pub(crate) Inner);
 
 pub(crate) enum Inner {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
 }
 
 impl Row {
@@ -20,15 +22,45 @@ impl Row {
         T::from_column(self, column)
     }
 
-    fn column<'r, T>(&'r self, column: &str) -> Result<Option<T>, Error>
-    where
-        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-    {
-        let Inner::Sqlite(row) = &self.0;
-        row.try_get(column).map_err(|source| Error::Column {
-            column: column.to_owned(),
-            source,
-        })
+    fn int(&self, column: &str) -> Result<Option<i64>, Error> {
+        match &self.0 {
+            Inner::Sqlite(row) => row.try_get(column),
+            Inner::Postgres(row) => postgres_int(row, column),
+        }
+        .map_err(|source| unreadable(column, source))
+    }
+
+    fn text(&self, column: &str) -> Result<Option<String>, Error> {
+        match &self.0 {
+            Inner::Sqlite(row) => row.try_get(column),
+            Inner::Postgres(row) => row.try_get(column),
+        }
+        .map_err(|source| unreadable(column, source))
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, Error> {
+        match &self.0 {
+            Inner::Sqlite(row) => row.try_get(column),
+            Inner::Postgres(row) => row.try_get(column),
+        }
+        .map_err(|source| unreadable(column, source))
+    }
+}
+
+/// Of any whole type: literals are INTEGER there, `EXISTS` is BOOLEAN, and to SQLite they are all the same.
+fn postgres_int(row: &PgRow, column: &str) -> Result<Option<i64>, sqlx::Error> {
+    let value = row.try_get_raw(column)?;
+    match value.type_info().name() {
+        "INT4" => Ok(row.try_get::<Option<i32>, _>(column)?.map(i64::from)),
+        "BOOL" => Ok(row.try_get::<Option<bool>, _>(column)?.map(i64::from)),
+        _ => row.try_get(column),
+    }
+}
+
+fn unreadable(column: &str, source: sqlx::Error) -> Error {
+    Error::Column {
+        column: column.to_owned(),
+        source,
     }
 }
 
@@ -57,19 +89,19 @@ impl<T: FromColumn> FromColumn for Option<T> {
 
 impl FromColumn for i64 {
     fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
-        row.column(column)
+        row.int(column)
     }
 }
 
 impl FromColumn for String {
     fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
-        row.column(column)
+        row.text(column)
     }
 }
 
 impl FromColumn for Vec<u8> {
     fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
-        row.column(column)
+        row.bytes(column)
     }
 }
 
@@ -78,7 +110,7 @@ macro_rules! from_stored {
     ($($type:ty: $stored:ty => $parse:expr, $problem:literal;)+) => {
         $(impl FromColumn for $type {
             fn from_nullable(row: &Row, column: &str) -> Result<Option<Self>, Error> {
-                let stored: Option<$stored> = row.column(column)?;
+                let stored = <$stored as FromColumn>::from_nullable(row, column)?;
                 let parse: fn($stored) -> Option<Self> = $parse;
                 stored
                     .map(|stored| parse(stored).ok_or_else(|| invalid(column, $problem)))

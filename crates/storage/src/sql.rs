@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use sqlx::Sqlite;
-use sqlx::sqlite::SqliteConnection;
 
+use crate::postgres::PgTransaction;
 use crate::row::{Inner as RowInner, Row};
 use crate::{Error, Value};
 
@@ -16,27 +16,45 @@ pub struct Transaction(pub(crate) Inner);
 
 pub(crate) enum Inner {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(PgTransaction),
 }
 
 impl Inner {
-    fn connection(&mut self) -> &mut SqliteConnection {
-        let Self::Sqlite(transaction) = self;
-        transaction
+    async fn query(&mut self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>, Error> {
+        let rows = match self {
+            Self::Sqlite(transaction) => sqlite_bound(sql, params)
+                .fetch_all(&mut **transaction)
+                .await
+                .map(|rows| rows.into_iter().map(RowInner::Sqlite).map(Row).collect()),
+            Self::Postgres(transaction) => transaction
+                .fetch_all(sql, params)
+                .await
+                .map(|rows| rows.into_iter().map(RowInner::Postgres).map(Row).collect()),
+        };
+        rows.map_err(|source| Error::Query { sql, source })
     }
 
-    async fn query(&mut self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Row>, Error> {
-        let rows = bound(sql, params)
-            .fetch_all(self.connection())
-            .await
-            .map_err(|source| Error::Query { sql, source })?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Row(RowInner::Sqlite(row)))
-            .collect())
+    async fn execute(&mut self, sql: &'static str, params: Vec<Value>) -> Result<u64, Error> {
+        match self {
+            Self::Sqlite(transaction) => sqlite_bound(sql, params)
+                .execute(&mut **transaction)
+                .await
+                .map(|done| done.rows_affected()),
+            Self::Postgres(transaction) => transaction.execute(sql, params).await,
+        }
+        .map_err(|source| Error::Query { sql, source })
+    }
+
+    async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+        .map_err(Error::Commit)
     }
 }
 
-fn bound(
+fn sqlite_bound(
     sql: &'static str,
     params: Vec<Value>,
 ) -> sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments> {
@@ -103,16 +121,11 @@ impl Sql for Transaction {
 impl Transaction {
     /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, params: Vec<Value>) -> Result<u64, Error> {
-        bound(sql, params)
-            .execute(self.0.connection())
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(|source| Error::Query { sql, source })
+        self.0.execute(sql, params).await
     }
 
     /// Makes the changes durable. After an error it cannot be told whether they are.
     pub async fn commit(self) -> Result<(), Error> {
-        let Inner::Sqlite(transaction) = self.0;
-        transaction.commit().await.map_err(Error::Commit)
+        self.0.commit().await
     }
 }

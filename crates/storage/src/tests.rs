@@ -1,4 +1,4 @@
-//! The kit on a real SQLite file.
+//! The kit on a real database, of the engine that the environment names.
 
 use std::time::Duration;
 
@@ -12,6 +12,11 @@ const SCHEMA: Migrations = Migrations {
         name: "thing",
         sql: "CREATE TABLE thing (id TEXT NOT NULL PRIMARY KEY, at BIGINT, flag BIGINT, body BLOB)",
     }],
+    postgres: &[Migration {
+        version: 1,
+        name: "thing",
+        sql: "CREATE TABLE thing (id TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, at BIGINT, flag BIGINT, body BYTEA)",
+    }],
 };
 
 struct World {
@@ -22,8 +27,8 @@ struct World {
 impl World {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let settings = Settings::at(directory.path().join("test.db"));
-        let database = Database::open(&settings, &SCHEMA).await.unwrap();
+        let settings = crate::testing::settings(&directory.path().join("test.db")).await;
+        let database = Database::open_migrated(&settings, &SCHEMA).await.unwrap();
         Self {
             directory,
             database,
@@ -32,12 +37,16 @@ impl World {
 
     async fn reopened(self, migrations: &Migrations) -> Result<Self, Error> {
         self.database.close().await;
-        let settings = Settings::at(self.directory.path().join("test.db"));
+        let settings = self.settings().await;
         let database = Database::open(&settings, migrations).await?;
         Ok(Self {
             directory: self.directory,
             database,
         })
+    }
+
+    async fn settings(&self) -> Settings {
+        crate::testing::settings(&self.directory.path().join("test.db")).await
     }
 
     async fn count(&self) -> i64 {
@@ -67,7 +76,8 @@ async fn every_type_comes_back_as_it_went_in() {
 
     let row = transaction
         .query_one(
-            "INSERT INTO thing (id, at, flag, body) VALUES ($1, $2, $3, $4) RETURNING *, NULL AS absent",
+            "INSERT INTO thing (id, at, flag, body) VALUES ($1, $2, $3, $4)
+             RETURNING *, 1 AS literal, EXISTS (SELECT 1) AS truth, CAST(NULL AS BIGINT) AS absent",
             params![id, at, true, vec![0_u8, 255]],
         )
         .await
@@ -77,12 +87,86 @@ async fn every_type_comes_back_as_it_went_in() {
     assert_eq!(row.get::<Timestamp>("at").unwrap(), at);
     assert!(row.get::<bool>("flag").unwrap());
     assert_eq!(row.get::<Vec<u8>>("body").unwrap(), [0, 255]);
+    assert_eq!(row.get::<i64>("literal").unwrap(), 1);
+    assert!(row.get::<bool>("truth").unwrap());
     assert_eq!(row.get::<Option<i64>>("absent").unwrap(), None);
     assert!(matches!(row.get::<i64>("absent"), Err(Error::Value { .. })));
     assert!(matches!(
         row.get::<i64>("missing"),
         Err(Error::Column { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_null_fits_wherever_it_stands() {
+    let world = World::new().await;
+    let mut transaction = world.database.begin().await.unwrap();
+    let sql = "INSERT INTO thing (id, at, flag, body) VALUES ($1, $2, $3, $4)";
+
+    // The same statement, prepared once, with and without values.
+    let nothing = None::<i64>;
+    for (id, body) in [("a", None), ("b", Some(vec![1_u8])), ("c", None)] {
+        transaction
+            .execute(sql, params![id, nothing, nothing, body])
+            .await
+            .unwrap();
+    }
+    let rows = transaction
+        .query(
+            "SELECT id FROM thing WHERE (CAST($1 AS TEXT) IS NULL OR id > $1) AND body IS NULL ORDER BY id",
+            params![None::<&str>],
+        )
+        .await
+        .unwrap();
+
+    let ids: Vec<String> = rows.iter().map(|row| row.get("id").unwrap()).collect();
+    assert_eq!(ids, ["a", "c"]);
+}
+
+#[tokio::test]
+async fn text_is_in_the_order_of_its_bytes() {
+    let world = World::new().await;
+    for id in ["b", "B", "a-b", "ab", "ä", "a"] {
+        insert(&world.database, id).await.unwrap();
+    }
+
+    let mut reader = world.database.read().await.unwrap();
+    let rows = reader
+        .query("SELECT id FROM thing ORDER BY id", params![])
+        .await
+        .unwrap();
+
+    let ids: Vec<String> = rows.iter().map(|row| row.get("id").unwrap()).collect();
+    assert_eq!(ids, ["B", "a", "a-b", "ab", "b", "ä"]);
+}
+
+#[tokio::test]
+async fn a_database_that_lacks_migrations_is_refused_until_they_have_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = crate::testing::settings(&directory.path().join("test.db")).await;
+    let names = |steps: Vec<crate::Step>| -> Vec<String> {
+        steps.into_iter().map(|step| step.name).collect()
+    };
+
+    let early = Database::open(&settings, &SCHEMA).await.unwrap_err();
+    assert!(
+        matches!(&early, Error::Pending { steps, .. } if steps == "0001_kit, thing"),
+        "{early}"
+    );
+    let pending = crate::migrate::pending(&settings, &SCHEMA).await.unwrap();
+    assert_eq!(names(pending), ["0001_kit", "thing"]);
+    let run = crate::migrate::migrate(&settings, &SCHEMA).await.unwrap();
+    assert_eq!(names(run), ["0001_kit", "thing"]);
+
+    assert_eq!(
+        crate::migrate::pending(&settings, &SCHEMA).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        crate::migrate::migrate(&settings, &SCHEMA).await.unwrap(),
+        []
+    );
+    Database::open(&settings, &SCHEMA).await.unwrap();
 }
 
 #[tokio::test]
@@ -162,7 +246,7 @@ async fn a_second_row_of_the_same_key_is_told_apart_from_other_errors() {
 
     let again = insert(&world.database, "a").await.unwrap_err();
 
-    assert!(again.is_unique_violation());
+    assert!(again.is_unique_violation(), "{again:?}");
     let mut reader = world.database.read().await.unwrap();
     let broken = reader
         .query("SELECT nothing FROM nowhere", params![])
@@ -247,10 +331,12 @@ async fn a_released_lease_is_free_and_its_token_is_never_given_again() {
 async fn the_file_and_those_beside_it_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let world = World::new().await;
-    insert(&world.database, "a").await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::at(directory.path().join("test.db"));
+    let database = Database::open_migrated(&settings, &SCHEMA).await.unwrap();
+    insert(&database, "a").await.unwrap();
 
-    let files: Vec<_> = std::fs::read_dir(world.directory.path())
+    let files: Vec<_> = std::fs::read_dir(directory.path())
         .unwrap()
         .map(|file| file.unwrap())
         .collect();

@@ -108,7 +108,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         bus.clone(),
         Arc::new(move || relay_clock.now()),
         NAME,
-        instance,
+        instance.clone(),
     );
     let (bell, readiness) = (Bell::default(), Readiness::default());
     let domains = Domains {
@@ -137,6 +137,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         bell: bell.clone(),
         readiness: readiness.clone(),
         interval: settings.housekeeping_interval,
+        instance,
     };
     let directory_events = DirectoryEvents {
         bus,

@@ -8,6 +8,7 @@ use api::connector::v1::StreamAccountsRequest;
 use runtime::grpc::Failure;
 use runtime::{Readiness, SharedClock, Shutdown};
 use storage::Database;
+use storage::lease::{self, Lease};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
@@ -19,6 +20,12 @@ use crate::employees::{ApplyError, Employees};
 use crate::store::{self, StoreError, Work, WorkKind};
 
 const BATCH: usize = 256;
+
+/// One replica works at a time: what there is to do would otherwise be done by each.
+const LEASE: &str = "work";
+const LEASE_TTL: Duration = Duration::from_secs(30);
+/// How soon to look again where another replica is at work.
+const ELSEWHERE: Duration = Duration::from_secs(3);
 
 /// Says that there may be work.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +46,17 @@ pub(crate) struct Worker {
     pub(crate) readiness: Readiness,
     /// Finds what has run its time, and what a lost ring left behind.
     pub(crate) interval: Duration,
+    /// Names this process among the replicas.
+    pub(crate) instance: String,
+}
+
+/// What a round came to.
+enum Round {
+    Done,
+    /// Some of it failed.
+    Failed,
+    /// Another replica is at work.
+    Elsewhere,
 }
 
 /// Why a piece of work isn't done. It is tried again.
@@ -66,11 +84,12 @@ impl Worker {
         let mut failures = 0;
         while !token.is_cancelled() {
             let pause = match token.run_until_cancelled(Box::pin(self.round())).await {
-                Some(true) => {
+                Some(Round::Done) => {
                     failures = 0;
                     self.interval
                 }
-                Some(false) => {
+                Some(Round::Elsewhere) => ELSEWHERE.min(self.interval),
+                Some(Round::Failed) => {
                     failures += 1;
                     backoff(&self.domains.ids, failures).min(self.interval)
                 }
@@ -84,8 +103,46 @@ impl Worker {
         }
     }
 
-    /// Does what there is to do. Whether all of it was done.
-    async fn round(&self) -> bool {
+    /// Does what there is to do, unless another replica does.
+    async fn round(&self) -> Round {
+        let lease = match self.claim().await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => {
+                self.readiness.ready();
+                return Round::Elsewhere;
+            }
+            Err(error) => {
+                self.readiness.not_ready("the database gives no answer");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "failed to look for work; trying again"
+                );
+                return Round::Failed;
+            }
+        };
+        let work = async { Ok::<_, storage::Error>(self.work().await) };
+        match lease::under(&self.domains.db, &lease, LEASE_TTL, work).await {
+            Ok(true) => Round::Done,
+            Ok(false) => Round::Failed,
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the work was left to another replica"
+                );
+                Round::Failed
+            }
+        }
+    }
+
+    async fn claim(&self) -> Result<Option<Lease>, storage::Error> {
+        let mut tx = self.domains.db.begin().await?;
+        let lease = lease::claim(&mut tx, LEASE, &self.instance, LEASE_TTL).await?;
+        tx.commit().await?;
+        Ok(lease)
+    }
+
+    /// Whether all of it was done.
+    async fn work(&self) -> bool {
         let mut well = true;
         let mut note = |what: String, result: Result<(), WorkError>| {
             if let Err(error) = result {

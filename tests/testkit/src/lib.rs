@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod balancer;
 pub mod ca;
 pub mod chaos;
 mod place;
 mod poll;
+pub mod postgres;
 mod process;
 pub mod programs;
 pub mod samba;

@@ -53,6 +53,25 @@ pub fn temp_dir(purpose: &str) -> Result<TempDir> {
         .context("failed to create a temporary folder")
 }
 
+/// Lets servers that run as somebody else reach a folder of [`temp_dir`] by its path: temporary folders are their makers'
+/// alone.
+pub(crate) fn let_others_pass(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let temp = std::env::temp_dir();
+    for folder in dir
+        .ancestors()
+        .take_while(|folder| folder.starts_with(&temp))
+    {
+        let mode = std::fs::metadata(folder)?.permissions().mode();
+        if mode & 0o001 == 0 {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode | 0o011))
+                .with_context(|| format!("failed to open {}", folder.display()))?;
+        }
+    }
+    Ok(())
+}
+
 impl Root {
     fn new() -> Result<Self> {
         use std::os::unix::process::CommandExt as _;

@@ -4,7 +4,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::poll_until;
 
@@ -66,6 +66,25 @@ impl Supervised {
     pub(crate) fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
             let _ = kill_process_group(self.group, signal);
+        }
+    }
+
+    /// Signals the child alone.
+    pub(crate) fn signal_leader(&self, signal: Signal) {
+        if self.ended.is_none() {
+            let _ = kill_process(self.group, signal);
+        }
+    }
+
+    /// Signals the child and its own children, whatever their groups.
+    pub(crate) fn signal_family(&self, signal: Signal) {
+        self.signal_leader(signal);
+        let id = self.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        for child in children.unwrap_or_default().split_ascii_whitespace() {
+            if let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
+                let _ = kill_process(child, signal);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ mod objects;
 mod options;
 mod probe;
 mod replica;
-mod template;
+pub(crate) mod template;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;

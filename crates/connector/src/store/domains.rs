@@ -221,7 +221,12 @@ impl Store {
             params![id],
         )
         .await?;
-        if row.get::<Timestamp>("record_time")? != domain.record_time {
+        let known: Timestamp = row.get("record_time")?;
+        if domain.record_time < known {
+            // Listed before the record was made anew, and told late: another replica knows better.
+            return Ok(());
+        }
+        if domain.record_time > known {
             begin_anew(&mut tx, domain, self.clock.now()).await?;
         } else if domain.deleted {
             release(&mut tx, id).await?;

@@ -205,11 +205,12 @@ pub(super) async fn issues(
 /// Everything below a group, groups in groups included; `UNION` drops what was reached before, so cycles end.
 ///
 /// CROSS JOIN, because SQLite keeps its order: left to choose, it walks all edges for each object reached, which for a
-/// group of 10,000 takes half a minute instead of a tenth of a second.
+/// group of 10,000 takes half a minute instead of a tenth of a second. COALESCE with what is never there gives the group's
+/// id the collation of a column, without which PostgreSQL refuses the union.
 const NESTED_SYNC: &str = "
     INSERT INTO seen_members (run_id, object_id, in_sync_group, in_rotation_group)
     WITH RECURSIVE reached (object_id) AS (
-        SELECT CAST($2 AS TEXT)
+        SELECT COALESCE((SELECT run_id FROM seen_groups WHERE 1 = 0), $2)
         UNION
         SELECT edge.member_id FROM reached CROSS JOIN seen_edges edge
         WHERE edge.run_id = $1 AND edge.group_id = reached.object_id
@@ -223,7 +224,7 @@ const NESTED_SYNC: &str = "
 const NESTED_ROTATION: &str = "
     INSERT INTO seen_members (run_id, object_id, in_sync_group, in_rotation_group)
     WITH RECURSIVE reached (object_id) AS (
-        SELECT CAST($2 AS TEXT)
+        SELECT COALESCE((SELECT run_id FROM seen_groups WHERE 1 = 0), $2)
         UNION
         SELECT edge.member_id FROM reached CROSS JOIN seen_edges edge
         WHERE edge.run_id = $1 AND edge.group_id = reached.object_id
@@ -336,7 +337,9 @@ mod tests {
     async fn expansion_looks_members_up_by_their_group() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings::at(folder.path().join("test.db"));
-        let database = Database::open(&settings, &MIGRATIONS).await.unwrap();
+        let database = Database::open_migrated(&settings, &MIGRATIONS)
+            .await
+            .unwrap();
         let mut reader = database.read().await.unwrap();
 
         for sql in [NESTED_SYNC, NESTED_ROTATION, DIRECT_SYNC, DIRECT_ROTATION] {

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use storage::{Migrations, Settings};
+use storage::Migrations;
 
 use super::*;
 use crate::bus::Cause;
@@ -52,8 +52,10 @@ impl Recorder {
 }
 
 async fn database(directory: &tempfile::TempDir) -> Database {
-    let settings = Settings::at(directory.path().join("test.db"));
-    Database::open(&settings, &Migrations::NONE).await.unwrap()
+    let settings = storage::testing::settings(&directory.path().join("test.db")).await;
+    Database::open_migrated(&settings, &Migrations::NONE)
+        .await
+        .unwrap()
 }
 
 async fn commit(database: &Database, number: u128) {
@@ -108,24 +110,31 @@ async fn a_bus_that_was_down_gets_everything_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn of_two_relays_one_works_and_hands_over_when_it_stops() {
+async fn of_two_relays_one_works_until_the_outbox_is_empty_or_it_stops() {
     let directory = tempfile::tempdir().unwrap();
     let database = database(&directory).await;
     let bus = Arc::new(Recorder::default());
     let (first, second) = (relay(&database, &bus, "one"), relay(&database, &bus, "two"));
     commit(&database, 1).await;
-    first.drain().await.unwrap();
-    commit(&database, 2).await;
+    *bus.failures_left.lock().unwrap() = 1;
+    first.drain().await.unwrap_err();
 
     second.drain().await.unwrap();
-    assert_eq!(bus.ids(), [1], "the first relay holds the lease");
+    assert_eq!(bus.ids(), [], "the first relay is at it");
+    first.drain().await.unwrap();
+    assert_eq!(bus.ids(), [1]);
+    commit(&database, 2).await;
+    second.drain().await.unwrap();
+    assert_eq!(bus.ids(), [1, 2], "the first relay had emptied the outbox");
+
+    commit(&database, 3).await;
+    *bus.failures_left.lock().unwrap() = 2;
+    first.drain().await.unwrap_err();
     let stop = CancellationToken::new();
     stop.cancel();
     first.run(stop).await;
-    commit(&database, 3).await;
     second.drain().await.unwrap();
-
-    assert_eq!(bus.ids(), [1, 2, 3]);
+    assert_eq!(bus.ids(), [1, 2, 3], "the first relay had stopped");
 }
 
 #[tokio::test]

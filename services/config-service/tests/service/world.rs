@@ -83,12 +83,10 @@ impl World {
         let bus = EmbeddedBus::open(&dir.path().join("bus.db"), Arc::new(move || now.now()))
             .await
             .unwrap();
-        let db = Database::open(
-            &storage::Settings::at(dir.path().join("config.db")),
-            &MIGRATIONS,
-        )
-        .await
-        .unwrap();
+        let settings = storage::testing::settings(&dir.path().join("config.db")).await;
+        let db = Database::open_migrated(&settings, &MIGRATIONS)
+            .await
+            .unwrap();
         let key_file = dir.path().join("kek");
         if !key_file.exists() {
             FileKeyProvider::create(&key_file).unwrap();
@@ -148,7 +146,7 @@ impl World {
     }
 
     async fn own(&self) -> Database {
-        let settings = storage::Settings::at(self.dir.path().join("config.db"));
+        let settings = storage::testing::settings(&self.dir.path().join("config.db")).await;
         Database::open(&settings, &MIGRATIONS).await.unwrap()
     }
 

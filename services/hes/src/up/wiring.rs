@@ -95,7 +95,7 @@ impl Wiring<'_> {
 
     async fn database(&self, service: &str, migrations: &Migrations) -> Result<Database, Failure> {
         let path = self.dir.file(&database_file(service));
-        Database::open(&storage::Settings::at(path), migrations)
+        Database::open_migrated(&storage::Settings::at(path), migrations)
             .await
             .map_err(|error| {
                 Failure::new(format!("could not open the database of {service}")).caused_by(&error)

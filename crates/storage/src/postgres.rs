@@ -1,0 +1,120 @@
+//! PostgreSQL: a server, any number of processes, and still one writer at a time.
+//!
+//! Every transaction that writes takes the lock of one table first, so that it sees all that was committed before it and
+//! nothing changes under it: the same as on SQLite, which the stores are written and tested for (docs/adr/0008).
+
+mod transaction;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
+
+pub(crate) use transaction::PgTransaction;
+
+use crate::settings::{Place, Postgres, Tls};
+use crate::{Error, Settings};
+
+/// A transaction that waits for its client longer is ended: a client that was stopped must not keep the others waiting.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
+/// How long ending what a connection's last user left open may take before the connection counts as dead.
+const RELEASE: Duration = Duration::from_secs(5);
+/// Older servers lack `client_connection_check_interval`, and are no longer maintained.
+const OLDEST: u32 = 14;
+
+/// Connections, opened as they are needed.
+pub(crate) fn pool(settings: &Postgres, place: &Place) -> Result<PgPool, Error> {
+    Ok(PgPoolOptions::new()
+        .max_connections(settings.connections.max(2))
+        .acquire_timeout(settings.acquire_timeout())
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Whatever its last user left open, and the locks it holds, must not wait for the next user.
+                match tokio::time::timeout(RELEASE, connection.execute("ROLLBACK")).await {
+                    Ok(result) => result.map(|_| true),
+                    Err(_elapsed) => Err(timed_out()),
+                }
+            })
+        })
+        .connect_lazy_with(options(settings, place)?))
+}
+
+/// One connection, to a server that is new enough.
+pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Error> {
+    let place = settings.place();
+    let options = options(&settings.postgres, &place)?;
+    let opening = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let number: String = sqlx::query_scalar("SHOW server_version_num")
+            .fetch_one(&mut connection)
+            .await?;
+        Ok((connection, number))
+    };
+    let opened = tokio::time::timeout(settings.postgres.acquire_timeout(), opening).await;
+    let (connection, number) =
+        opened
+            .unwrap_or_else(|_elapsed| Err(timed_out()))
+            .map_err(|source| Error::Open {
+                place: place.clone(),
+                source,
+            })?;
+    let major = number.parse().map_or(0, |number: u32| number / 10_000);
+    if major < OLDEST {
+        return Err(Error::TooOld {
+            place,
+            version: major,
+            oldest: OLDEST,
+        });
+    }
+    Ok(connection)
+}
+
+fn options(settings: &Postgres, place: &Place) -> Result<PgConnectOptions, Error> {
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&settings.host)
+        .port(settings.port)
+        .database(&settings.name)
+        .username(&settings.user)
+        .application_name("hes")
+        .ssl_mode(match settings.tls {
+            Tls::VerifyFull => PgSslMode::VerifyFull,
+            Tls::Off => PgSslMode::Disable,
+        })
+        .options([
+            // R1: what is committed is on disk, whatever the server's own default.
+            ("synchronous_commit", "on".to_owned()),
+            ("timezone", "UTC".to_owned()),
+            ("lock_timeout", seconds(settings.lock_timeout_seconds)),
+            (
+                "idle_in_transaction_session_timeout",
+                seconds(IDLE_IN_TRANSACTION.as_secs()),
+            ),
+            // A query whose client is gone is ended, and its locks with it.
+            ("client_connection_check_interval", seconds(10)),
+            // `ROLLBACK` without a transaction is no news.
+            ("client_min_messages", "error".to_owned()),
+        ]);
+    if let Some(path) = settings.ca_file() {
+        options = options.ssl_root_cert(path);
+    }
+    if let Some(path) = settings.password_file() {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::PasswordFile {
+            place: place.clone(),
+            path: path.to_owned(),
+            source,
+        })?;
+        options = options.password(text.trim_end_matches(['\r', '\n']));
+    }
+    Ok(options)
+}
+
+fn seconds(seconds: u64) -> String {
+    format!("{seconds}s")
+}
+
+fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        "the database gave no answer in time",
+    ))
+}
