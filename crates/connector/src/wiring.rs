@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::connector::v1::connector_service_server::ConnectorServiceServer;
 use api::connector::v1::password_service_server::PasswordServiceServer;
-use events::{Bus, ConsumerSpec, Filter, Received, Relay};
+use events::{Bus, ConsumerSpec, Filter, Lifetime, Received, Relay};
 use runtime::grpc::Routes;
 use runtime::{Channel, Ids, OnEnd, Service, SharedClock, Shutdown, Tasks};
 use storage::Database;
@@ -113,6 +113,7 @@ async fn listen<D: Directory>(
             filter: filter.clone(),
             max_deliver: 5,
             ack_wait: ACK_WAIT,
+            lifetime: Lifetime::Process,
         };
         let hear = async {
             let mut consumer = bus.consumer(spec).await?;

@@ -41,7 +41,8 @@ pub trait Bus: Send + Sync {
     /// Stores the events durably, in order; one whose id is stored already is not stored again.
     async fn publish(&self, events: &[Envelope]) -> Result<(), BusError>;
 
-    /// Opens a durable consumer where it left off, making it at the start of its stream. One at a time has a name.
+    /// Opens a consumer where it left off, making it where it is missing. Where several processes share the bus, several
+    /// may have it open: each event is delivered to one of them.
     async fn consumer(&self, spec: ConsumerSpec) -> Result<Box<dyn Consumer>, BusError>;
 
     /// Events that a consumer gave up on, oldest first.
@@ -59,6 +60,17 @@ pub struct ConsumerSpec {
     pub max_deliver: u32,
     /// How long an event may stay unacknowledged before it is delivered again.
     pub ack_wait: Duration,
+    pub lifetime: Lifetime,
+}
+
+/// What a consumer is for, which says where it starts and how long it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// A service's: starts at the beginning of its stream, and is remembered for good. Replicas share it.
+    Durable,
+    /// One process's, which asks for the present state anyway: starts at what comes, and is forgotten some time after the
+    /// process is gone.
+    Process,
 }
 
 /// An open consumer. Every event is delivered at least once; order is not promised.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::{Bus, Consumer, ConsumerSpec, Delivery, Envelope, Filter, Received, Subject};
+use crate::{Bus, Consumer, ConsumerSpec, Delivery, Envelope, Filter, Lifetime, Received, Subject};
 
 /// A bus that can be stopped and started.
 #[async_trait]
@@ -42,6 +42,7 @@ pub fn spec(name: &str, ack_wait: Duration) -> ConsumerSpec {
         filter,
         max_deliver: 3,
         ack_wait,
+        lifetime: Lifetime::Durable,
     }
 }
 

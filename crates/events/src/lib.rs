@@ -5,13 +5,16 @@ mod bus;
 pub mod conformance;
 pub mod embedded;
 mod envelope;
+pub mod jetstream;
 pub mod outbox;
 mod relay;
 mod subject;
 
 use std::sync::Arc;
 
-pub use bus::{Bus, BusError, Cause, Consumer, ConsumerSpec, DeadLetter, Delivery, Received};
+pub use bus::{
+    Bus, BusError, Cause, Consumer, ConsumerSpec, DeadLetter, Delivery, Lifetime, Received,
+};
 pub use envelope::{Envelope, EnvelopeError};
 pub use relay::{Relay, Waker};
 pub use subject::{Filter, Subject, SubjectError};

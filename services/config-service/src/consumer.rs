@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::directory::v1::DirectoryPinned;
 use api::event::v1::{Event, event::Payload};
 use directory::DomainId;
-use events::{Bus, BusError, Consumer, ConsumerSpec, Delivery, Filter, Received};
+use events::{Bus, BusError, Consumer, ConsumerSpec, Delivery, Filter, Lifetime, Received};
 use prost::Message as _;
 use runtime::{SharedClock, Shutdown};
 use tracing::{debug, warn};
@@ -75,6 +75,7 @@ impl DirectoryEvents {
             filter,
             max_deliver: MAX_DELIVER,
             ack_wait: ACK_WAIT,
+            lifetime: Lifetime::Durable,
         };
         let mut consumer = self.bus.consumer(spec).await?;
         loop {

@@ -3,6 +3,7 @@
 pub mod balancer;
 pub mod ca;
 pub mod chaos;
+pub mod nats;
 mod place;
 mod poll;
 pub mod postgres;

@@ -9,7 +9,7 @@ use storage::{Error, Sql, Transaction, params};
 use tokio::sync::watch;
 
 use super::{Received, Shared, cause, message};
-use crate::{BusError, Consumer, ConsumerSpec, Delivery};
+use crate::{BusError, Consumer, ConsumerSpec, Delivery, Lifetime};
 
 /// How many stored events are looked at for one delivery, at most.
 const SCAN: usize = 512;
@@ -45,19 +45,27 @@ impl EmbeddedConsumer {
                 params![&spec.name, spec.filter.as_str()],
             )
             .await?;
+        // It starts at the first event, or at the next one, and has missed none of those.
+        let from_now_on = spec.lifetime == Lifetime::Process;
         transaction
             .execute(
                 "INSERT INTO consumer (name, stream, filter, next_seq, gap)
-                 VALUES ($1, $2, $3, 0,
+                 VALUES ($1, $2, $3,
+                         CASE $4 WHEN 1 THEN (SELECT COALESCE(MAX(seq), 0) + 1 FROM event) ELSE 0 END,
                          (SELECT 'its stream had forgotten events before it was made'
-                          FROM expired_stream WHERE stream = $2))
+                          FROM expired_stream WHERE stream = $2 AND $4 = 0))
                  ON CONFLICT (name) DO UPDATE
                  SET gap = CASE WHEN consumer.filter <> excluded.filter
                                 THEN 'its filter chose other events before'
                                 ELSE consumer.gap END,
                      stream = excluded.stream,
                      filter = excluded.filter",
-                params![&spec.name, spec.filter.stream(), spec.filter.as_str()],
+                params![
+                    &spec.name,
+                    spec.filter.stream(),
+                    spec.filter.as_str(),
+                    from_now_on
+                ],
             )
             .await?;
         // One process has the bus: what was delivered before was delivered to a consumer that is no more.
