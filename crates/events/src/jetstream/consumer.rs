@@ -25,6 +25,7 @@ use crate::{BusError, Consumer, ConsumerSpec, DeadLetter, Delivery, Lifetime, Re
 /// From this many fruitless attempts on, an event is delivered alone: if it is what kills the process each time, those
 /// delivered with it must not be given up for it.
 const SUSPECT: u32 = 2;
+const ASK: &str = "ask for events";
 /// How long one request for events waits. A gap that another process noted is seen no later.
 const WAIT: Duration = Duration::from_secs(5);
 /// How often it is made sure that no events ran out of time before they were delivered.
@@ -38,6 +39,8 @@ pub(super) struct JetStreamConsumer {
     stream: Stream,
     consumer: NatsConsumer<pull::Config>,
     spec: ConsumerSpec,
+    /// A request for events that is not at its end. Here, so that a wait that ends early loses nothing.
+    asked: Option<pull::Batch>,
     /// Received, not handed out yet.
     held: VecDeque<Message>,
     /// Handed out, not answered.
@@ -66,6 +69,7 @@ impl JetStreamConsumer {
             stream,
             consumer,
             spec,
+            asked: None,
             held: VecDeque::new(),
             in_hand: BTreeMap::new(),
             careful: true,
@@ -114,12 +118,36 @@ impl JetStreamConsumer {
 
     /// Waits for a first event, then takes what else is there.
     async fn fetch(&mut self, limit: usize) -> Result<(), Error> {
-        let first = self.consumer.batch().max_messages(1).expires(WAIT);
-        take(&self.connection, first.messages(), &mut self.held).await?;
+        if self.asked.is_none() {
+            let first = self.consumer.batch().max_messages(1).expires(WAIT);
+            self.asked = Some(self.connection.ask(ASK, first.messages()).await?);
+        }
+        self.take().await?;
         self.careful &= self.held.iter().any(|message| attempt(message) > 1);
-        if !self.held.is_empty() && !self.careful && limit > 1 {
-            let rest = self.consumer.fetch().max_messages(limit - 1);
-            take(&self.connection, rest.messages(), &mut self.held).await?;
+        if !self.held.is_empty() && !self.careful && self.held.len() < limit {
+            let rest = self.consumer.fetch().max_messages(limit - self.held.len());
+            self.asked = Some(self.connection.ask(ASK, rest.messages()).await?);
+            self.take().await?;
+        }
+        Ok(())
+    }
+
+    /// Holds what the request brings, which a wait that ended early left open.
+    async fn take(&mut self) -> Result<(), Error> {
+        while let Some(batch) = &mut self.asked {
+            // The server ends a batch itself. One that is gone doesn't.
+            match tokio::time::timeout(WAIT * 2, batch.next()).await {
+                Ok(Some(Ok(message))) => self.held.push_back(message),
+                Ok(Some(Err(error))) => {
+                    self.asked = None;
+                    return Err(self.connection.failed(ASK, error.into()));
+                }
+                Ok(None) => self.asked = None,
+                Err(_elapsed) => {
+                    self.asked = None;
+                    return Err(self.connection.no_answer());
+                }
+            }
         }
         Ok(())
     }
@@ -233,27 +261,6 @@ impl JetStreamConsumer {
         BusError::Acknowledge {
             consumer: self.spec.name.clone(),
             source: Arc::new(error),
-        }
-    }
-}
-
-/// Adds to `held` what a request for events brings.
-async fn take(
-    connection: &Connection,
-    asked: impl Future<Output = Result<pull::Batch, pull::BatchError>>,
-    held: &mut VecDeque<Message>,
-) -> Result<(), Error> {
-    let doing = "ask for events";
-    let mut batch = connection.ask(doing, asked).await?;
-    loop {
-        // The server ends a batch itself. One that is gone doesn't.
-        let Ok(next) = tokio::time::timeout(WAIT * 2, batch.next()).await else {
-            return Err(connection.no_answer());
-        };
-        match next {
-            Some(Ok(message)) => held.push_back(message),
-            Some(Err(error)) => return Err(connection.failed(doing, error.into())),
-            None => return Ok(()),
         }
     }
 }
