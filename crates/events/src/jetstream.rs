@@ -101,7 +101,8 @@ impl JetStreamBus {
     async fn open(&self, spec: ConsumerSpec) -> Result<JetStreamConsumer, Error> {
         let stream = self.stream(spec.filter.stream()).await?;
         let ledger = self.ledger().await?;
-        JetStreamConsumer::open(self.0.connection.clone(), stream, ledger, spec).await
+        let connection = self.0.connection.clone();
+        Box::pin(JetStreamConsumer::open(connection, stream, ledger, spec)).await
     }
 }
 
@@ -118,7 +119,7 @@ impl Bus for JetStreamBus {
 
     async fn consumer(&self, spec: ConsumerSpec) -> Result<Box<dyn Consumer>, BusError> {
         let name = spec.name.clone();
-        match self.open(spec).await {
+        match Box::pin(self.open(spec)).await {
             Ok(consumer) => Ok(Box::new(consumer)),
             Err(error) => {
                 self.0.streams.lock().await.clear();

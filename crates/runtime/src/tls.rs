@@ -17,7 +17,7 @@ use rustls_pki_types::{
 };
 use serde::Deserialize;
 
-use crate::settings;
+use crate::{auth::ServiceName, settings};
 
 /// The files of a server's certificate. Both or none: without them the server speaks plaintext, for a mesh that brings
 /// its own TLS, or for loopback.
@@ -143,6 +143,18 @@ pub fn client(
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
+}
+
+/// The service of the suite that a verified certificate names: by its only URI, in our trust domain.
+pub(crate) fn service_of(chain: Option<&[CertificateDer<'_>]>) -> Option<ServiceName> {
+    let certificate = chain?.first()?;
+    let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
+    let mut names = certificate.valid_uri_names();
+    let name = names.next()?;
+    if names.next().is_some() || !name.starts_with("spiffe://") {
+        return None;
+    }
+    name.parse().ok()
 }
 
 /// What a failed handshake means and what to do, to follow "failed to set up TLS with HOST"; empty when the cause

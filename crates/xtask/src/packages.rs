@@ -21,7 +21,18 @@ const SAMBA: &[&str] = &[
     "samba-dsdb-modules",
     "python3-samba",
 ];
+const POSTGRES: &[&str] = &["postgresql"];
+const NATS: &[&str] = &["nats-server"];
 const NEEDS: &[Need] = &[
+    // Of any version: `*` is one folder.
+    Need {
+        file: "/usr/lib/postgresql/*/bin/postgres",
+        packages: POSTGRES,
+    },
+    Need {
+        file: "/usr/sbin/nats-server",
+        packages: NATS,
+    },
     Need {
         file: "/usr/sbin/samba",
         packages: SAMBA,
@@ -40,14 +51,21 @@ const NEEDS: &[Need] = &[
     },
 ];
 /// What those packages start, and would start at every boot.
-const UNITS: &[&str] = &["smbd", "nmbd", "winbind", "samba-ad-dc"];
+const UNITS: &[&str] = &[
+    "smbd",
+    "nmbd",
+    "winbind",
+    "samba-ad-dc",
+    "postgresql",
+    "nats-server",
+];
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing.
 pub(crate) fn ensure_servers() -> Result<()> {
     let mut missing: Vec<_> = NEEDS
         .iter()
-        .filter(|need| !Path::new(need.file).exists())
+        .filter(|need| !exists(need.file))
         .flat_map(|need| need.packages)
         .copied()
         .collect();
@@ -61,6 +79,18 @@ pub(crate) fn ensure_servers() -> Result<()> {
     run::timed(&format!("install {}", missing.join(" ")), || {
         install(&missing)
     })
+}
+
+/// Whether there is such a file; `*` stands for one folder.
+fn exists(file: &str) -> bool {
+    let Some((folder, rest)) = file.split_once("/*/") else {
+        return Path::new(file).exists();
+    };
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .any(|entry| entry.path().join(rest).exists())
 }
 
 /// Installs npm, with which buf comes.
@@ -118,7 +148,10 @@ fn install(packages: &[&str]) -> Result<()> {
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(&known);
     apt(&arguments)?;
-    if known.contains(&"samba") {
+    if NEEDS
+        .iter()
+        .any(|need| need.packages.iter().any(|package| known.contains(package)))
+    {
         disable_services();
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod explain;
 mod plan;
+mod program;
 mod settings;
 mod source;
 mod test;
@@ -16,6 +17,7 @@ use runtime::{Service, SharedClock};
 use secrecy::SecretString;
 
 pub use connector::{Deps, MIGRATIONS};
+pub use program::Program;
 pub use settings::{DEFAULTS, Settings};
 
 /// The service's name: in access rules, metrics and logs.

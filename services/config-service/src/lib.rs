@@ -13,6 +13,7 @@ mod grpc;
 mod log;
 mod mask;
 mod page;
+mod program;
 mod store;
 mod validate;
 mod worker;
@@ -34,6 +35,7 @@ use serde::Deserialize;
 use storage::{Database, Migrations};
 
 pub use connectors::Connectors;
+pub use program::Program;
 
 use consumer::DirectoryEvents;
 use domains::Domains;

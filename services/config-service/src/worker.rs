@@ -121,7 +121,7 @@ impl Worker {
             }
         };
         let work = async { Ok::<_, storage::Error>(self.work().await) };
-        match lease::under(&self.domains.db, &lease, LEASE_TTL, work).await {
+        match Box::pin(lease::under(&self.domains.db, &lease, LEASE_TTL, work)).await {
             Ok(true) => Round::Done,
             Ok(false) => Round::Failed,
             Err(error) => {

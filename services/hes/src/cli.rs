@@ -3,6 +3,8 @@
 mod audit;
 mod domain;
 mod employee;
+mod generate;
+mod migrate;
 mod status;
 mod sync;
 #[cfg(test)]
@@ -104,6 +106,12 @@ enum Noun {
     /// The audit log: who did what, when
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Bring a service's database to this version's schema
+    #[command(after_help = migrate::HELP)]
+    Migrate(migrate::Migrate),
+    /// Make the secrets that services running apart are given
+    #[command(subcommand)]
+    Generate(generate::Verb),
 }
 
 impl Globals {
@@ -168,6 +176,12 @@ impl Noun {
             Self::Sync(verb) => verb.run(&context()?).await,
             Self::Employee(verb) => verb.run(&context()?).await,
             Self::Audit(verb) => verb.run(&context()?).await,
+            Self::Migrate(migrate) => {
+                migrate
+                    .run(&Output::new(globals.output, screen.clone()))
+                    .await
+            }
+            Self::Generate(verb) => verb.run(),
         }
     }
 }

@@ -1,22 +1,37 @@
-//! `hes up` as a process, and the command line against it.
+//! The suite as processes, and the command line against it.
+//!
+//! In either shape: `hes up`, one process; or each service apart, two replicas of each, on PostgreSQL and NATS, as in a
+//! cluster. Scenarios don't know which. `cargo xtask test` runs them on both.
+
+mod apart;
+mod together;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::programs::{self, Running};
+use testkit::programs;
+
+pub use apart::Apart;
+use together::Together;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A running suite and its data directory.
+/// Names the shape: `apart`, or nothing for one process.
+const SHAPE: &str = "HES_TEST_SHAPE";
+
+/// A running suite.
 pub struct Hes {
-    running: Running,
-    api: String,
+    shape: Shape,
     folder: TempDir,
-    settings: Vec<(String, String)>,
+}
+
+enum Shape {
+    Together(Together),
+    Apart(Box<Apart>),
 }
 
 /// What a command said, and how it ended.
@@ -36,52 +51,94 @@ impl Ran {
 }
 
 impl Hes {
-    /// Starts everything in a new data directory and waits for `ready`.
+    /// Starts everything with nothing in it and waits until it is ready.
     pub async fn up() -> Result<Self> {
         Self::up_with(&[]).await
     }
 
     /// Starts everything with settings from the environment, as `("HES__SECTION__KEY", value)`.
     pub async fn up_with(settings: &[(&str, &str)]) -> Result<Self> {
+        if std::env::var(SHAPE).is_ok_and(|shape| shape == "apart") {
+            return Self::apart(settings).await;
+        }
         let folder = TempDir::new()?;
-        let settings: Vec<_> = settings
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
-        let (running, api) = start(folder.path(), &settings).await?;
+        let together = Together::start(folder.path(), settings).await?;
         Ok(Self {
-            running,
-            api,
+            shape: Shape::Together(together),
             folder,
-            settings,
         })
     }
 
-    /// Starts everything again on the same data directory; whatever still ran is killed first.
+    /// [`Hes::up_with`], in the shape of a cluster whatever the environment says.
+    pub async fn apart(settings: &[(&str, &str)]) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let apart = Box::pin(Apart::start(folder.path(), settings)).await?;
+        Ok(Self {
+            shape: Shape::Apart(Box::new(apart)),
+            folder,
+        })
+    }
+
+    /// The parts of a suite in the shape of a cluster.
+    pub fn parts(&mut self) -> Result<&mut Apart> {
+        match &mut self.shape {
+            Shape::Together(_) => anyhow::bail!("the suite is one process"),
+            Shape::Apart(apart) => Ok(apart),
+        }
+    }
+
+    /// Starts everything again on the same data; whatever still ran is killed first.
     pub async fn up_again(&mut self) -> Result<()> {
-        self.kill();
-        (self.running, self.api) = start(self.folder.path(), &self.settings).await?;
-        Ok(())
+        match &mut self.shape {
+            Shape::Together(together) => together.start_again().await,
+            Shape::Apart(apart) => Box::pin(apart.start_again()).await,
+        }
     }
 
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        self.running.kill();
+    /// `kill -9` of the process whose turn it is, and its start.
+    pub async fn kill_one(&mut self, turn: usize) -> Result<()> {
+        match &mut self.shape {
+            Shape::Together(together) => together.start_again().await,
+            Shape::Apart(apart) => Box::pin(apart.kill_one(turn)).await,
+        }
     }
 
-    /// SIGTERM, and the exit code.
+    /// SIGTERM to all, and the worst exit code.
     pub async fn terminate(&mut self) -> Result<Option<i32>> {
-        self.running.terminate();
-        Ok(self.running.wait(DEADLINE).await?.code())
+        match &mut self.shape {
+            Shape::Together(together) => together.terminate().await,
+            Shape::Apart(apart) => apart.terminate().await,
+        }
     }
 
     /// What the suite said on both outputs so far.
     pub fn log(&self) -> String {
-        self.running.stdout() + &self.running.stderr()
+        match &self.shape {
+            Shape::Together(together) => together.log(),
+            Shape::Apart(apart) => apart.log(),
+        }
     }
 
+    /// Where the API is.
+    pub fn api(&self) -> String {
+        match &self.shape {
+            Shape::Together(together) => together.api(),
+            Shape::Apart(apart) => apart.api(),
+        }
+    }
+
+    /// The folder with `admin.token` and `ca.pem`; of one process, with everything.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// The folders of everything that is stored: databases, keys, events.
+    pub fn stored(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.data()];
+        if let Shape::Apart(apart) = &self.shape {
+            folders.extend(apart.stored());
+        }
+        folders
     }
 
     /// Writes a file that only its owner reads, and returns its path.
@@ -102,7 +159,7 @@ impl Hes {
         let arguments = arguments.into_iter().map(Into::into);
         let globals = [
             "--api".into(),
-            OsString::from(&self.api),
+            OsString::from(self.api()),
             "--api-token-file".into(),
             self.data().join("admin.token").into(),
             "--api-ca-file".into(),
@@ -130,22 +187,9 @@ impl Hes {
     }
 }
 
-async fn start(folder: &Path, settings: &[(String, String)]) -> Result<(Running, String)> {
-    let data = folder.join("data");
-    let arguments: [OsString; 5] = [
-        "up".into(),
-        "--data-dir".into(),
-        data.into(),
-        "--listen".into(),
-        "127.0.0.1:0".into(),
-    ];
-    let mut command = programs::hes_command(arguments)?;
-    command.envs(settings.iter().map(|(key, value)| (key, value)));
-    let mut running = Running::start(command)?;
-    running.line(DEADLINE, |line| line == "ready").await?;
-    let said = running.stdout();
-    let api = said
-        .split_whitespace()
+/// The address in what a program printed at its start.
+fn address(said: &str) -> Result<String> {
+    said.split_whitespace()
         .find_map(|word| {
             let address = &word[word.find("https://127.0.0.1:")?..];
             let end = address
@@ -155,6 +199,5 @@ async fn start(folder: &Path, settings: &[(String, String)]) -> Result<(Running,
                 .map_or(address.len(), |(at, _)| at);
             address.get(..end).map(str::to_owned)
         })
-        .with_context(|| format!("`hes up` printed no address: {said}"))?;
-    Ok((running, api))
+        .with_context(|| format!("the program printed no address: {said}"))
 }

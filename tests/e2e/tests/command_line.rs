@@ -198,14 +198,9 @@ async fn what_is_wrong_is_said_on_standard_error_with_its_exit_code() -> Result<
     refused(&ran, 1, "--sync-interval (sync_interval)");
 
     // Without a token the server says who may; nothing is answered.
-    let api = hes.log();
-    let api = api
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("HES_API="))
-        .context("no address")?;
     let mut stranger = programs::hes_command(["domain", "list"])?;
     stranger
-        .env("HES_API", api)
+        .env("HES_API", hes.api())
         .env("HES_API_CA_FILE", hes.data().join("ca.pem"));
     refused(&run(stranger).await?, 1, "UNAUTHENTICATED");
     Ok(())

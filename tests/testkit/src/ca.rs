@@ -35,6 +35,7 @@ impl std::fmt::Debug for Inner {
 pub struct Names {
     dns: Vec<String>,
     ips: Vec<IpAddr>,
+    uris: Vec<String>,
 }
 
 /// A server's certificate chain and private key, in PEM.
@@ -88,6 +89,13 @@ impl Names {
     #[must_use]
     pub fn and_ip(mut self, ip: impl Into<IpAddr>) -> Self {
         self.ips.push(ip.into());
+        self
+    }
+
+    /// Such as `spiffe://hes/ad-connector`: who comes with the certificate, as a client too.
+    #[must_use]
+    pub fn and_uri(mut self, uri: impl Into<String>) -> Self {
+        self.uris.push(uri.into());
         self
     }
 
@@ -168,6 +176,10 @@ impl Names {
         params
             .subject_alt_names
             .extend(self.ips.iter().copied().map(SanType::IpAddress));
+        for uri in &self.uris {
+            let uri = uri.as_str().try_into().context("a URI of odd characters")?;
+            params.subject_alt_names.push(SanType::URI(uri));
+        }
         let common_name = self
             .dns
             .first()
@@ -179,6 +191,11 @@ impl Names {
         );
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        if !self.uris.is_empty() {
+            params
+                .extended_key_usages
+                .push(ExtendedKeyUsagePurpose::ClientAuth);
+        }
         params.use_authority_key_identifier_extension = true;
         validity.apply(&mut params);
         Ok(params)

@@ -26,24 +26,25 @@ pub fn find(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The built `hes`.
-pub fn hes() -> Result<PathBuf> {
-    find("hes")
-}
-
 /// A command for the built `hes` that inherits none of the environment's `HES…` variables.
 pub fn hes_command<I, S>(arguments: I) -> Result<Command>
 where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
-    let mut command = Command::new(hes()?);
+    let mut command = command("hes")?;
+    command.args(arguments);
+    Ok(command)
+}
+
+/// A command for the built program of that name that inherits none of the environment's `HES…` variables.
+pub fn command(name: &str) -> Result<Command> {
+    let mut command = Command::new(find(name)?);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HES") {
             command.env_remove(name);
         }
     }
-    command.args(arguments);
     Ok(command)
 }
 

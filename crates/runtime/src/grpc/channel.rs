@@ -24,12 +24,12 @@ use tracing::{Instrument, field::Empty, info_span};
 use super::{
     body::Watched,
     connection::InProcess,
-    connector::Connector,
+    connector::{Connector, Tls},
     deadline,
     observe::{Observed, Side, status},
     status::{Failure, Reason},
 };
-use crate::{Caller, telemetry, tls};
+use crate::{Caller, auth::ServiceName, telemetry, tls};
 
 /// Give it to a generated client: `DomainServiceClient::new(channel)`. Connects when first used, and again when the
 /// connection is lost.
@@ -54,6 +54,9 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     /// This service's own certificate, for a server that knows callers by it.
     pub identity: Option<tls::Identity>,
+    /// The service that must answer, which it proves by its certificate (`spiffe://hes/<service>`) beside its host's name.
+    /// `None`: whoever has the host's name.
+    pub server: Option<ServiceName>,
     /// A person's bearer token.
     pub token: Option<SecretString>,
     /// The deadline of a call that sets none.
@@ -96,6 +99,7 @@ impl Default for Options {
         Self {
             ca_file: None,
             identity: None,
+            server: None,
             token: None,
             deadline: Duration::from_secs(30),
             stream_deadline: Duration::from_hours(1),
@@ -157,7 +161,11 @@ pub fn connect(url: &str, options: &Options) -> Result<Channel, ConnectError> {
             url: url.to_owned(),
             source,
         })?;
-        Some((name, Arc::new(config)))
+        Some(Tls {
+            name,
+            config: Arc::new(config),
+            service: options.server.clone(),
+        })
     } else {
         None
     };

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::connection::{Ended, InProcess};
-use crate::{Caller, tls};
+use crate::{Caller, auth::ServiceName, tls};
 
 /// TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -26,12 +26,21 @@ pub(super) enum Connector {
     Network {
         host: String,
         port: u16,
-        tls: Option<(ServerName<'static>, Arc<rustls::ClientConfig>)>,
+        tls: Option<Tls>,
     },
     InProcess {
         way: InProcess,
         identity: Caller,
     },
+}
+
+/// What a server must prove.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub(super) name: ServerName<'static>,
+    pub(super) config: Arc<rustls::ClientConfig>,
+    /// Which service of the suite it is, where that matters.
+    pub(super) service: Option<ServiceName>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +58,16 @@ pub(super) enum Error {
         port: u16,
         #[source]
         source: io::Error,
+    },
+    #[error(
+        "{host}:{port} does not prove to be {wanted}: its certificate names {}",
+        named.as_ref().map_or("no service of the suite", |name| name.as_str())
+    )]
+    OtherService {
+        host: String,
+        port: u16,
+        wanted: ServiceName,
+        named: Option<ServiceName>,
     },
     #[error("{host}:{port} did not answer within {CONNECT:?}")]
     TooLong { host: String, port: u16 },
@@ -74,11 +93,7 @@ impl Connector {
     }
 }
 
-async fn network(
-    host: &str,
-    port: u16,
-    tls: Option<&(ServerName<'static>, Arc<rustls::ClientConfig>)>,
-) -> Result<BoxedIo, Error> {
+async fn network(host: &str, port: u16, tls: Option<&Tls>) -> Result<BoxedIo, Error> {
     let tcp = |source| Error::Tcp {
         host: host.to_owned(),
         port,
@@ -87,16 +102,28 @@ async fn network(
     let stream = TcpStream::connect((host, port)).await.map_err(tcp)?;
     // Small messages must not wait for more; without it the connection works, slower.
     drop(stream.set_nodelay(true));
-    let Some((name, config)) = tls else {
+    let Some(tls) = tls else {
         return Ok(Box::new(stream));
     };
-    let stream = TlsConnector::from(Arc::clone(config))
-        .connect(name.clone(), stream)
+    let stream = TlsConnector::from(Arc::clone(&tls.config))
+        .connect(tls.name.clone(), stream)
         .await
         .map_err(|source| Error::Tls {
             host: host.to_owned(),
             port,
             source,
         })?;
+    if let Some(wanted) = &tls.service {
+        let (_, session) = stream.get_ref();
+        let named = tls::service_of(session.peer_certificates());
+        if named.as_ref() != Some(wanted) {
+            return Err(Error::OtherService {
+                host: host.to_owned(),
+                port,
+                wanted: wanted.clone(),
+                named,
+            });
+        }
+    }
     Ok(Box::new(stream))
 }

@@ -10,7 +10,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic_health::{
@@ -25,8 +25,9 @@ use super::{
     connection::{InProcessListener, Listener, Peer},
 };
 use crate::{
-    Caller, OnEnd, Tasks,
-    auth::{Authenticator, OnDenial, RuleError, Rules, ServiceName},
+    OnEnd, Tasks,
+    auth::{Authenticator, OnDenial, RuleError, Rules},
+    tls,
 };
 
 /// A client that connects and says nothing holds a task for this long.
@@ -197,17 +198,18 @@ impl Answering {
         std::future::pending::<()>().await;
     }
 
-    async fn network(self, stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
-        let Some(tls) = tls else {
+    async fn network(self, stream: TcpStream, address: SocketAddr, acceptor: Option<TlsAcceptor>) {
+        let Some(acceptor) = acceptor else {
             let peer = Peer::Network {
                 address,
                 service: None,
             };
             return self.converse(stream, peer).await;
         };
-        match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+        match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
-                let service = named_service(&stream);
+                let (_, session) = stream.get_ref();
+                let service = tls::service_of(session.peer_certificates());
                 self.converse(stream, Peer::Network { address, service })
                     .await;
             }
@@ -249,22 +251,6 @@ impl Answering {
 #[derive(Debug, thiserror::Error)]
 #[error("the listener has ended")]
 struct Unexpected;
-
-/// The service that a verified client certificate names: its only URI, in our trust domain.
-fn named_service(stream: &TlsStream<TcpStream>) -> Option<ServiceName> {
-    let (_, session) = stream.get_ref();
-    let certificate = session.peer_certificates()?.first()?;
-    let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
-    let mut names = certificate.valid_uri_names();
-    let name = names.next()?;
-    if names.next().is_some() || !name.starts_with("spiffe://") {
-        return None;
-    }
-    match Caller::service(name) {
-        Ok(Caller::Service(name)) => Some(name),
-        Ok(_) | Err(_) => None,
-    }
-}
 
 struct Reflection {
     descriptors: Vec<u8>,

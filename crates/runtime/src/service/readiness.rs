@@ -38,6 +38,12 @@ impl Readiness {
         self.0.borrow().is_none()
     }
 
+    /// Returns once it is ready.
+    pub async fn until_ready(&self) {
+        // The sender lives in `self`.
+        drop(self.watch().wait_for(Option::is_none).await);
+    }
+
     /// Why it isn't ready.
     pub fn reason(&self) -> Option<String> {
         self.0.borrow().clone()

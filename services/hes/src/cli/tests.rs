@@ -44,6 +44,10 @@ hes employee proposals accept 0f
 hes employee proposals reject 0f
 hes audit list
 hes audit verify
+hes migrate config-service --settings F
+hes migrate ad-connector --settings F --check
+hes generate token --token-file F --hash-file F
+hes generate kek --file F
 hes status -o json
 hes -o yaml status
 hes domain list --api https://hes.example.com --api-token-file F --api-ca-file F --output table

@@ -1,0 +1,7 @@
+//! `ad-connector`, the program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::main::<ad_connector::Program>()
+}

@@ -1,0 +1,71 @@
+//! The connector as a program of its own.
+
+use anyhow::{Context as _, Result};
+use program::Base;
+use runtime::auth::Authenticator;
+use runtime::{Service, settings};
+use serde::Deserialize;
+use storage::Migrations;
+
+use crate::settings::Directory;
+use crate::{DEFAULTS, Deps, MIGRATIONS, NAME, build};
+
+/// `ad-connector`.
+pub struct Program;
+
+/// The sections that only this program has.
+#[derive(Debug, Deserialize)]
+pub struct Settings {
+    sync: connector::Settings,
+    directory: Directory,
+    peers: Peers,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Peers {
+    #[serde(deserialize_with = "settings::optional")]
+    config_service: Option<String>,
+}
+
+impl program::Program for Program {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str =
+        "Reads Active Directory domains and keeps what is known of their people";
+    type Settings = Settings;
+
+    fn defaults() -> Vec<&'static str> {
+        let mut defaults = DEFAULTS.to_vec();
+        defaults.push(include_str!("settings/program.toml"));
+        defaults
+    }
+
+    fn migrations() -> &'static Migrations {
+        &MIGRATIONS
+    }
+
+    /// Services only, by certificate.
+    fn authenticator(_: &Settings) -> Result<Authenticator> {
+        Ok(Authenticator::new())
+    }
+
+    async fn build(settings: Settings, base: Base) -> Result<Service> {
+        let url = settings.peers.config_service.context(
+            "`peers.config_service` is not set: the connector learns its domains from there",
+        )?;
+        let deps = Deps {
+            config: base.channel("config-service", &url)?,
+            database: base.database,
+            bus: base.bus,
+            clock: base.clock,
+            ids: base.ids,
+            tasks: base.tasks,
+            instance: base.instance,
+        };
+        let settings = crate::Settings {
+            sync: settings.sync,
+            directory: settings.directory,
+        };
+        Ok(build(settings, deps))
+    }
+}

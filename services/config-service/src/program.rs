@@ -1,0 +1,110 @@
+//! The service as a program of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use program::Base;
+use runtime::auth::{Authenticator, TokenHash};
+use runtime::{Channel, Service, settings};
+use sealing::{FileKeyProvider, Placement, Sealer};
+use serde::Deserialize;
+use storage::Migrations;
+
+use crate::{Connectors, DEFAULT_SETTINGS, Deps, MIGRATIONS, NAME, build};
+
+/// `config-service`.
+pub struct Program;
+
+/// The sections that only this program has.
+#[derive(Debug, Deserialize)]
+pub struct Settings {
+    config_service: crate::Settings,
+    peers: Peers,
+    authentication: Authentication,
+    sealing: Sealing,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Peers {
+    #[serde(deserialize_with = "settings::optional")]
+    ad_connector: Option<String>,
+    #[serde(deserialize_with = "settings::optional")]
+    entra_connector: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Authentication {
+    #[serde(deserialize_with = "settings::optional")]
+    bootstrap_token_hash_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sealing {
+    #[serde(deserialize_with = "settings::optional")]
+    kek_file: Option<PathBuf>,
+}
+
+impl program::Program for Program {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "Keeps domains, sealed credentials, employees and the audit log; \
+                                 what people and clients of the suite speak to";
+    type Settings = Settings;
+
+    fn defaults() -> Vec<&'static str> {
+        vec![DEFAULT_SETTINGS, include_str!("../program.default.toml")]
+    }
+
+    fn migrations() -> &'static Migrations {
+        &MIGRATIONS
+    }
+
+    fn authenticator(settings: &Settings) -> Result<Authenticator> {
+        let authenticator = Authenticator::new();
+        let Some(path) = &settings.authentication.bootstrap_token_hash_file else {
+            return Ok(authenticator);
+        };
+        let failed = || {
+            format!(
+                "failed to read the administrator's token hash from {}",
+                path.display()
+            )
+        };
+        let text = std::fs::read_to_string(path).with_context(failed)?;
+        let hash: TokenHash = text.trim().parse().with_context(failed)?;
+        Ok(authenticator.accepting(hash))
+    }
+
+    async fn build(settings: Settings, base: Base) -> Result<Service> {
+        let kek_file = settings.sealing.kek_file.context(
+            "`sealing.kek_file` is not set: credentials can't be sealed without a key; \
+             `hes generate kek` makes one, for all replicas",
+        )?;
+        let placement = base
+            .data_directory
+            .clone()
+            .map_or(Placement::Anywhere, Placement::Outside);
+        let keys = FileKeyProvider::load(&kek_file, &placement)
+            .with_context(|| format!("failed to use the key in {}", kek_file.display()))?;
+        let connector = |service: &str, url: Option<String>| -> Result<Option<Channel>> {
+            url.map(|url| base.channel(service, &url)).transpose()
+        };
+        let connectors = Connectors {
+            active_directory: connector("ad-connector", settings.peers.ad_connector)?,
+            entra_id: connector("entra-connector", settings.peers.entra_connector)?,
+        };
+        let deps = Deps {
+            db: base.database,
+            bus: base.bus,
+            clock: base.clock,
+            ids: base.ids,
+            sealer: Sealer::new(Arc::new(keys)),
+            connectors,
+            instance: base.instance,
+        };
+        Ok(build(settings.config_service, deps))
+    }
+}

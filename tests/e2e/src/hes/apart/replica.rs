@@ -1,0 +1,92 @@
+//! One process of a service.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use testkit::programs::{self, Running};
+
+use crate::hes::{DEADLINE, address};
+
+pub(super) struct Replica {
+    service: &'static str,
+    instance: String,
+    file: PathBuf,
+    settings: Vec<(String, String)>,
+    running: Option<Running>,
+    address: Option<SocketAddr>,
+}
+
+impl Replica {
+    pub(super) fn new(
+        service: &'static str,
+        instance: &str,
+        file: &Path,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        Self {
+            service,
+            instance: instance.to_owned(),
+            file: file.to_owned(),
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            running: None,
+            address: None,
+        }
+    }
+
+    pub(super) fn start(&mut self) -> Result<()> {
+        let mut command = programs::command(self.service)?;
+        command
+            .arg("--settings")
+            .arg(&self.file)
+            .args(["--listen", "127.0.0.1:0"])
+            .env("HES__PROCESS__INSTANCE", &self.instance)
+            .envs(self.settings.iter().map(|(key, value)| (key, value)));
+        self.running = Some(Running::start(command)?);
+        Ok(())
+    }
+
+    /// Waits until it serves.
+    pub(super) async fn ready(&mut self) -> Result<()> {
+        let running = self.running.as_mut().context("it was not started")?;
+        running.line(DEADLINE, |line| line == "ready").await?;
+        let url = address(&running.stdout())?;
+        let address = url.trim_start_matches("https://").parse()?;
+        self.address = Some(address);
+        Ok(())
+    }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// `kill -9`, and what it had said.
+    pub(super) fn kill(&mut self) -> String {
+        let said = self.log();
+        self.running = None;
+        self.address = None;
+        said
+    }
+
+    pub(super) fn terminate(&self) {
+        if let Some(running) = &self.running {
+            running.terminate();
+        }
+    }
+
+    pub(super) async fn wait(&mut self) -> Result<Option<i32>> {
+        match &mut self.running {
+            Some(running) => Ok(running.wait(DEADLINE).await?.code()),
+            None => Ok(Some(0)),
+        }
+    }
+
+    pub(super) fn log(&self) -> String {
+        self.running
+            .as_ref()
+            .map_or_else(String::new, |running| running.stdout() + &running.stderr())
+    }
+}
