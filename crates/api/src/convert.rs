@@ -1,6 +1,7 @@
 //! Between protobuf and the pure types, one file a type. Protobuf stops here.
 
 pub mod account;
+pub mod status;
 pub mod time;
 
 /// Why a message does not hold a valid value.

@@ -31,3 +31,4 @@ family!(config, "config");
 family!(connector, "connector");
 family!(directory, "directory");
 family!(event, "event");
+family!(status, "status");

@@ -10,9 +10,12 @@ use std::sync::Arc;
 
 use api::connector::v1 as proto;
 use api::connector::v1::connector_service_server::ConnectorService;
+use api::convert::status::standing;
 use api::convert::time;
 use api::name::{DomainName, SyncRunName};
+use api::status::v1::ServiceStatus;
 use directory::DomainId;
+use events::Standing;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use runtime::grpc::{Failure, Reason};
@@ -31,7 +34,12 @@ use error::{internal, no_domain, no_run, not_held, off};
 use page::{Page, size};
 
 /// The service.
-pub(crate) struct Connector<D>(pub(crate) Arc<Supervisor<D>>);
+pub(crate) struct Connector<D> {
+    pub(crate) supervisor: Arc<Supervisor<D>>,
+    pub(crate) standing: Standing,
+    /// The service's name.
+    pub(crate) name: &'static str,
+}
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -49,12 +57,12 @@ impl<D: Directory> ConnectorService for Connector<D> {
         let domain = request
             .domain
             .ok_or_else(|| Failure::invalid("domain", "is required"))?;
-        if kind_of(&domain) != Some(self.0.directory.kind()) {
+        if kind_of(&domain) != Some(self.supervisor.directory.kind()) {
             let problem = "is of another kind than this connector tests";
             return Err(Failure::invalid("domain.directory", problem).into());
         }
         let credentials = request.credentials.and_then(Credentials::from_proto);
-        let checks = self.0.directory.test(domain, credentials);
+        let checks = self.supervisor.directory.test(domain, credentials);
         let answer = checks.map(|check| Ok(proto::TestConnectionResponse { check: Some(check) }));
         Ok(Response::new(answer.boxed()))
     }
@@ -77,7 +85,7 @@ impl<D: Directory> ConnectorService for Connector<D> {
             return Err(off(&domain, &failure));
         }
         let asked = self
-            .0
+            .supervisor
             .store
             .ask(&NewRun {
                 domain: domain.clone(),
@@ -124,7 +132,7 @@ impl<D: Directory> ConnectorService for Connector<D> {
         let limit = size(request.page_size)?;
         let after: Option<Uuid> = Page::read(&request.parent, &request.page_token)?;
         let page = self
-            .0
+            .supervisor
             .store
             .runs(domain.as_ref(), after.map(RunId), limit)
             .await
@@ -145,7 +153,7 @@ impl<D: Directory> ConnectorService for Connector<D> {
         let after: Option<i64> = Page::read(&request.parent, &request.page_token)?;
         let run = self.run("parent", &request.parent).await?;
         let page = self
-            .0
+            .supervisor
             .store
             .items(&run, after.unwrap_or(0), limit)
             .await
@@ -162,7 +170,7 @@ impl<D: Directory> ConnectorService for Connector<D> {
         request: Request<proto::WatchSyncRunRequest>,
     ) -> Answer<Self::WatchSyncRunStream> {
         let run = self.run("name", &request.into_inner().name).await?;
-        let moves = stream::moves(self.0.store.clone(), run);
+        let moves = stream::moves(self.supervisor.store.clone(), run);
         let answer = moves.map_ok(|run| proto::WatchSyncRunResponse {
             sync_run: Some(run),
         });
@@ -194,7 +202,7 @@ impl<D: Directory> ConnectorService for Connector<D> {
         let domain = domain_id("domain", &request.into_inner().domain)?;
         let seat = self.seat(&domain).await?;
         let paused = seat.configured.borrow().off_because();
-        let store = &self.0.store;
+        let store = &self.supervisor.store;
         let schedule = store.schedule(&domain).await.map_err(internal)?;
         let schedule = schedule.ok_or_else(|| no_domain(&domain))?;
         let last_success = match schedule.last_success {
@@ -203,7 +211,7 @@ impl<D: Directory> ConnectorService for Connector<D> {
         };
         let newest = store.last_run(&domain).await.map_err(internal)?;
         let people = store.people(&domain).await.map_err(internal)?;
-        let now = self.0.clock.now();
+        let now = self.supervisor.clock.now();
         let lag = schedule.last_success_at.map(|at| now.duration_since(at));
         Ok(Response::new(proto::SyncState {
             domain: DomainName(domain).to_string(),
@@ -223,19 +231,41 @@ impl<D: Directory> ConnectorService for Connector<D> {
         }))
     }
 
+    async fn get_service_status(
+        &self,
+        _request: Request<proto::GetServiceStatusRequest>,
+    ) -> Answer<ServiceStatus> {
+        let components = self.standing.components().await.into_iter();
+        Ok(Response::new(standing(
+            self.name,
+            &self.supervisor.instance,
+            components.map(|component| (component.name, component.problem)),
+        )))
+    }
+
     async fn stream_accounts(
         &self,
         request: Request<proto::StreamAccountsRequest>,
     ) -> Answer<Self::StreamAccountsStream> {
         let domain = domain_id("domain", &request.into_inner().domain)?;
-        let mut snapshot = self.0.store.snapshot(&domain).await.map_err(internal)?;
+        let mut snapshot = self
+            .supervisor
+            .store
+            .snapshot(&domain)
+            .await
+            .map_err(internal)?;
         if snapshot.is_none() {
             // Added a moment ago, perhaps.
             self.seat(&domain).await?;
-            snapshot = self.0.store.snapshot(&domain).await.map_err(internal)?;
+            snapshot = self
+                .supervisor
+                .store
+                .snapshot(&domain)
+                .await
+                .map_err(internal)?;
         }
         let mut snapshot = snapshot.ok_or_else(|| no_domain(&domain))?;
-        let read_time = Some(time::to_proto(self.0.clock.now()));
+        let read_time = Some(time::to_proto(self.supervisor.clock.now()));
         let pinned = snapshot
             .take_pinned()
             .map(|pinned| proto::StreamAccountsResponse {
@@ -257,7 +287,11 @@ impl<D: Directory> ConnectorService for Connector<D> {
 impl<D: Directory> Connector<D> {
     /// The domain's settings and worker, as config-service has them this moment.
     async fn seat(&self, domain: &DomainId) -> Result<Arc<Seat>, Status> {
-        let found = self.0.look_up(domain).await.map_err(error::look_up)?;
+        let found = self
+            .supervisor
+            .look_up(domain)
+            .await
+            .map_err(error::look_up)?;
         found.ok_or_else(|| no_domain(domain))
     }
 
@@ -265,7 +299,12 @@ impl<D: Directory> Connector<D> {
         let name: SyncRunName = name
             .parse()
             .map_err(|error| Failure::invalid(field, format!("{error}")))?;
-        let run = self.0.store.run(RunId(name.run)).await.map_err(internal)?;
+        let run = self
+            .supervisor
+            .store
+            .run(RunId(name.run))
+            .await
+            .map_err(internal)?;
         run.filter(|run| {
             name.domain
                 .as_ref()
@@ -278,16 +317,16 @@ impl<D: Directory> Connector<D> {
         let run = self.run("name", name).await?;
         // While sync is off an approved plan could only fail; held, it waits.
         if approve
-            && let Some(seat) = self.0.seat(&run.domain)
+            && let Some(seat) = self.supervisor.seat(&run.domain)
             && let Some(failure) = seat.configured.borrow().off_because()
         {
             return Err(off(&run.domain, &failure));
         }
-        let decided = self.0.store.decide(run.id, approve, by).await;
+        let decided = self.supervisor.store.decide(run.id, approve, by).await;
         match decided.map_err(internal)? {
             Decided::Done(run) => {
                 let run = *run;
-                if let Some(seat) = self.0.seat(&run.domain) {
+                if let Some(seat) = self.supervisor.seat(&run.domain) {
                     seat.wake.notify_one();
                 }
                 Ok(Response::new(run.message))

@@ -37,8 +37,12 @@ pub use snapshot::{People, Snapshot};
 use crate::source::Observed;
 
 /// The schema of this crate: the database of a connector is opened with it.
-pub const MIGRATIONS: Migrations =
-    storage::migrations!["0001_known_state", "0002_runs", "0003_held_and_forgotten"];
+pub const MIGRATIONS: Migrations = storage::migrations![
+    "0001_known_state",
+    "0002_runs",
+    "0003_held_and_forgotten",
+    "0004_trace"
+];
 
 /// A statement failed, or a row holds what this program never writes.
 #[derive(Debug, thiserror::Error)]

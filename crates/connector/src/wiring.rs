@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::connector::v1::connector_service_server::ConnectorServiceServer;
 use api::connector::v1::password_service_server::PasswordServiceServer;
-use events::{Bus, ConsumerSpec, Filter, Lifetime, Received, Relay};
+use events::{Bus, ConsumerSpec, Filter, Lifetime, Now, Received, Relay, Standing};
 use runtime::grpc::Routes;
 use runtime::{Channel, Ids, OnEnd, Service, SharedClock, Shutdown, Tasks};
 use storage::Database;
@@ -49,11 +49,15 @@ pub fn build<D: Directory>(
         tasks,
         instance,
     } = deps;
-    let now = clock.clone();
+    let now: Now = {
+        let clock = clock.clone();
+        Arc::new(move || clock.now())
+    };
+    let standing = Standing::new(database.clone(), Arc::clone(&bus), Arc::clone(&now));
     let relay = Relay::new(
         database.clone(),
         Arc::clone(&bus),
-        Arc::new(move || now.now()),
+        now,
         name,
         instance.clone(),
     );
@@ -69,9 +73,11 @@ pub fn build<D: Directory>(
         tasks,
     });
     let routes = Routes::new()
-        .with(ConnectorServiceServer::new(Connector(Arc::clone(
-            &supervisor,
-        ))))
+        .with(ConnectorServiceServer::new(Connector {
+            supervisor: Arc::clone(&supervisor),
+            standing,
+            name,
+        }))
         .with(PasswordServiceServer::new(Passwords));
     let listening = Arc::clone(&supervisor);
     Service::new(name)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::connector::v1::SyncMode;
 use jiff::Timestamp;
-use runtime::Shutdown;
+use runtime::{Shutdown, telemetry};
 use storage::lease::Lease;
 use sync::{RunState, SourceError};
 use tracing::{Instrument, error, info, info_span, warn};
@@ -180,7 +180,8 @@ impl<D: Directory> Supervisor<D> {
             };
         };
         let started = self.clock.now();
-        let span = info_span!("run", run.id = %run.id);
+        let span = info_span!("sync run", run.id = %run.id, domain.id = %domain.id);
+        let span = telemetry::with_parent(span, run.traceparent.as_deref());
         let ended = self.execute(domain, &run, lease).instrument(span).await?;
         let run = self.store.run(run.id).await?.unwrap_or(run);
         if run.state.is_final() || run.state == RunState::Held {
@@ -273,7 +274,9 @@ impl<D: Directory> Supervisor<D> {
 
     async fn open(&self, domain: &Configured) -> Result<crate::source::Opened<D::Source>, Failure> {
         let credentials = self.peer.credentials(domain).await?;
-        self.directory.open(&domain.message, &credentials).await
+        let opening = self.directory.open(&domain.message, &credentials);
+        let span = info_span!("open directory", otel.kind = "client", domain.id = %domain.id);
+        opening.instrument(span).await
     }
 
     /// Ends the run, unless it was approved and may succeed later: a person's decision is not lost to a bad moment.

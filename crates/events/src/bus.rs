@@ -10,6 +10,8 @@ use crate::{Envelope, Filter};
 /// Why the bus did not do as asked. Trying again is always safe.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BusError {
+    #[error("the event bus is not to be reached")]
+    Check(#[source] Cause),
     #[error("failed to publish events")]
     Publish(#[source] Cause),
     #[error("failed to open consumer `{consumer}`")]
@@ -44,6 +46,9 @@ pub trait Bus: Send + Sync {
     /// Opens a consumer where it left off, making it where it is missing. Where several processes share the bus, several
     /// may have it open: each event is delivered to one of them.
     async fn consumer(&self, spec: ConsumerSpec) -> Result<Box<dyn Consumer>, BusError>;
+
+    /// Asks the bus for a sign of life. An error says what is wrong with it.
+    async fn check(&self) -> Result<(), BusError>;
 
     /// Events that a consumer gave up on, oldest first.
     async fn dead_letters(&self, consumer: &str) -> Result<Vec<DeadLetter>, BusError>;

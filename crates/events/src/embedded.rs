@@ -166,6 +166,12 @@ impl Bus for EmbeddedBus {
         Ok(Box::new(consumer))
     }
 
+    async fn check(&self) -> Result<(), BusError> {
+        let read = self.0.database.read().await;
+        read.map(|_| ())
+            .map_err(|error| BusError::Check(cause(error)))
+    }
+
     async fn dead_letters(&self, consumer: &str) -> Result<Vec<DeadLetter>, BusError> {
         self.find_dead(consumer)
             .await

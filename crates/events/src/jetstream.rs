@@ -132,6 +132,11 @@ impl Bus for JetStreamBus {
         }
     }
 
+    async fn check(&self) -> Result<(), BusError> {
+        let answered = self.0.connection.check().await;
+        answered.map_err(|error| BusError::Check(Arc::new(error)))
+    }
+
     async fn dead_letters(&self, consumer: &str) -> Result<Vec<DeadLetter>, BusError> {
         let read = async { self.ledger().await?.dead(consumer).await };
         read.await.map_err(|error| BusError::Receive {

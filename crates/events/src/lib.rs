@@ -8,6 +8,7 @@ mod envelope;
 pub mod jetstream;
 pub mod outbox;
 mod relay;
+mod standing;
 mod subject;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use bus::{
 };
 pub use envelope::{Envelope, EnvelopeError};
 pub use relay::{Relay, Waker};
+pub use standing::{Component, Standing};
 pub use subject::{Filter, Subject, SubjectError};
 
 /// The caller's clock.

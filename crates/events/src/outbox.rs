@@ -34,6 +34,17 @@ pub async fn depth(sql: &mut impl Sql) -> Result<u64, Error> {
     .get("depth")
 }
 
+/// When the oldest event that waits happened.
+pub async fn oldest(sql: &mut impl Sql) -> Result<Option<Timestamp>, Error> {
+    sql.query_optional(
+        "SELECT time FROM hes_outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1",
+        params![],
+    )
+    .await?
+    .map(|row| row.get("time"))
+    .transpose()
+}
+
 /// The oldest unpublished events. Selected by their state, never by a position: sequence numbers are given out in one
 /// order and committed in another.
 pub(crate) async fn unpublished(

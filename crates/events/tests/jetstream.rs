@@ -1,4 +1,9 @@
 //! JetStream is a bus, on a real NATS server that is stopped, killed, paused and closed to strangers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "code of tests: a failure here is a failed test"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,14 +15,16 @@ use serde::Deserialize;
 use tonic::transport::{Certificate, ClientTlsConfig};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::ParseError,
+    filter::{ParseError, filter_fn},
     layer::SubscriberExt,
     util::{SubscriberInitExt, TryInitError},
 };
 
-pub use trace::{current_traceparent, inject, with_parent, with_parent_of};
+pub use trace::{current_traceparent, inject, received, sent, with_parent, with_parent_of};
 
-use crate::settings;
+use tracing::Metadata;
+
+use crate::{lifecycle::TASK, settings};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,7 +93,9 @@ pub fn init(settings: &Settings, service: &str) -> Result<Guard, Error> {
         .parse(&settings.filter)
         .map_err(Error::Filter)?;
     let provider = provider(settings, service)?;
-    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("hes"));
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("hes"))
+        .with_filter(filter_fn(is_traced));
     tracing_subscriber::registry()
         .with(traces)
         .with(logs(settings.format))
@@ -99,6 +103,25 @@ pub fn init(settings: &Settings, service: &str) -> Result<Guard, Error> {
         .try_init()
         .map_err(Error::Twice)?;
     Ok(Guard { provider })
+}
+
+/// Sets up tracing alone, for a process whose output is its user's.
+pub fn init_traces(settings: &Settings, service: &str) -> Result<Guard, Error> {
+    let provider = provider(settings, service)?;
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("hes"))
+        .with_filter(filter_fn(is_traced));
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(EnvFilter::new("info"))
+        .try_init()
+        .map_err(Error::Twice)?;
+    Ok(Guard { provider })
+}
+
+/// A task's own span lives as long as its process: what happens in it begins traces of its own.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    !(metadata.is_span() && metadata.name() == TASK)
 }
 
 fn logs<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>

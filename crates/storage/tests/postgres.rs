@@ -1,4 +1,8 @@
 //! What only PostgreSQL can do to a store: cut it off, keep it waiting, be several, be somebody else.
+#![expect(
+    clippy::unwrap_used,
+    reason = "code of tests: a failure here is a failed test"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

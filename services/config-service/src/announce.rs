@@ -60,10 +60,10 @@ pub(crate) async fn announce(
     };
     let envelope = events::Envelope {
         id: ids.uuid_at(now),
+        traceparent: runtime::telemetry::sent(subject.as_str()),
         subject,
         time: now,
         payload: event.encode_to_vec(),
-        traceparent: runtime::telemetry::current_traceparent(),
     };
     events::outbox::append(tx, &envelope).await?;
     Ok(())

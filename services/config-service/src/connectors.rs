@@ -30,6 +30,17 @@ impl Connectors {
         }
     }
 
+    /// The same, with the services' names.
+    pub(crate) fn named(&self) -> Vec<(&'static str, Client)> {
+        [
+            ("ad-connector", &self.active_directory),
+            ("entra-connector", &self.entra_id),
+        ]
+        .into_iter()
+        .filter_map(|(name, channel)| Some((name, Client::new(channel.clone()?))))
+        .collect()
+    }
+
     /// Every connector there is, in a fixed order.
     pub(crate) fn all(&self) -> Vec<Client> {
         [&self.active_directory, &self.entra_id]

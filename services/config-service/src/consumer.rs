@@ -10,8 +10,8 @@ use api::event::v1::{Event, event::Payload};
 use directory::DomainId;
 use events::{Bus, BusError, Consumer, ConsumerSpec, Delivery, Filter, Lifetime, Received};
 use prost::Message as _;
-use runtime::{SharedClock, Shutdown};
-use tracing::{debug, warn};
+use runtime::{SharedClock, Shutdown, telemetry};
+use tracing::{Instrument as _, debug, warn};
 
 use crate::audit::Record;
 use crate::backoff::backoff;
@@ -115,7 +115,10 @@ impl DirectoryEvents {
         let by = self.by();
         let mut book = self.employees.open(&by).await?;
         for delivery in deliveries {
-            apply_one(&mut book, &by, delivery).await?;
+            let envelope = &delivery.envelope;
+            let span =
+                telemetry::received(envelope.subject.as_str(), envelope.traceparent.as_deref());
+            apply_one(&mut book, &by, delivery).instrument(span).await?;
         }
         self.employees.close(book).await
     }

@@ -8,6 +8,7 @@ mod apply;
 mod book;
 mod compose;
 mod facts;
+mod heard;
 mod link;
 mod party;
 mod propose;
@@ -20,15 +21,25 @@ use tokio::sync::broadcast;
 
 pub(crate) use apply::{Applied, ApplyError};
 pub(crate) use book::Book;
+pub(crate) use heard::EmployeeEvents;
 pub(crate) use link::LinkError;
 pub(crate) use read::{Employees, ReadError, account_key, employee_id, proposal_id};
 
-/// Tells those who watch, after the commit. A watcher that falls this far behind takes a snapshot.
+/// A watcher that falls this far behind takes a snapshot.
 const BEHIND: usize = 1024;
 
-/// Where changed employees are announced to watchers of this process.
+/// Who watches employees through this process. They are told what the bus tells, so that it is the same whichever replica
+/// changed an employee.
 #[derive(Clone, Debug)]
-pub(crate) struct Watchers(broadcast::Sender<Arc<Employee>>);
+pub(crate) struct Watchers(broadcast::Sender<Told>);
+
+/// What watchers are told.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Changed(Arc<Employee>),
+    /// Changes were missed.
+    Gap,
+}
 
 impl Default for Watchers {
     fn default() -> Self {
@@ -37,14 +48,12 @@ impl Default for Watchers {
 }
 
 impl Watchers {
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Employee>> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Told> {
         self.0.subscribe()
     }
 
     /// Nobody watching is no error.
-    pub(crate) fn tell(&self, changed: Vec<Employee>) {
-        for employee in changed {
-            drop(self.0.send(Arc::new(employee)));
-        }
+    fn tell(&self, told: Told) {
+        drop(self.0.send(told));
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod credential;
 mod domain;
 mod employee;
+mod standing;
 mod status;
 mod sync;
 
@@ -18,6 +19,7 @@ pub(crate) use audit::AuditHandler;
 pub(crate) use credential::CredentialHandler;
 pub(crate) use domain::DomainHandler;
 pub(crate) use employee::EmployeeHandler;
+pub(crate) use standing::StatusHandler;
 pub(crate) use sync::SyncHandler;
 
 use crate::domains::By;

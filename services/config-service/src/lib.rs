@@ -26,8 +26,9 @@ use api::config::v1::audit_service_server::AuditServiceServer;
 use api::config::v1::credential_service_server::CredentialServiceServer;
 use api::config::v1::domain_service_server::DomainServiceServer;
 use api::config::v1::employee_service_server::EmployeeServiceServer;
+use api::config::v1::status_service_server::StatusServiceServer;
 use api::connector::v1::sync_service_server::SyncServiceServer;
-use events::{Bus, Relay};
+use events::{Bus, Now, Relay, Standing};
 use runtime::grpc::Routes;
 use runtime::{Ids, OnEnd, Readiness, Service, SharedClock};
 use sealing::Sealer;
@@ -39,7 +40,7 @@ pub use program::Program;
 
 use consumer::DirectoryEvents;
 use domains::Domains;
-use employees::{Employees, Watchers};
+use employees::{EmployeeEvents, Employees, Watchers};
 use facade::Facade;
 use log::Log;
 use worker::{Bell, Worker};
@@ -104,14 +105,12 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         connectors,
         instance,
     } = deps;
-    let relay_clock = clock.clone();
-    let relay = Relay::new(
-        db.clone(),
-        bus.clone(),
-        Arc::new(move || relay_clock.now()),
-        NAME,
-        instance.clone(),
-    );
+    let now: Now = {
+        let clock = clock.clone();
+        Arc::new(move || clock.now())
+    };
+    let standing = Standing::new(db.clone(), bus.clone(), Arc::clone(&now));
+    let relay = Relay::new(db.clone(), bus.clone(), now, NAME, instance.clone());
     let (bell, readiness) = (Bell::default(), Readiness::default());
     let domains = Domains {
         db: db.clone(),
@@ -139,7 +138,13 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         bell: bell.clone(),
         readiness: readiness.clone(),
         interval: settings.housekeeping_interval,
-        instance,
+        instance: instance.clone(),
+    };
+    let employee_events = EmployeeEvents {
+        bus: bus.clone(),
+        watchers: employees.watchers.clone(),
+        ids: employees.ids.clone(),
+        instance: instance.clone(),
     };
     let directory_events = DirectoryEvents {
         bus,
@@ -151,7 +156,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
     let routes = Routes::new()
         .with(DomainServiceServer::new(grpc::DomainHandler {
             domains: domains.clone(),
-            connectors,
+            connectors: connectors.clone(),
             clock: clock.clone(),
             log: log.clone(),
             relay: relay.waker(),
@@ -167,6 +172,11 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
             log: log.clone(),
         }))
         .with(AuditServiceServer::new(grpc::AuditHandler(log)))
+        .with(StatusServiceServer::new(grpc::StatusHandler {
+            standing,
+            connectors,
+            instance,
+        }))
         .with(SyncServiceServer::new(grpc::SyncHandler { facade, clock }));
     Service::new(NAME)
         .routes(routes)
@@ -182,6 +192,9 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         )
         .task("directory events", OnEnd::ShutDown, |shutdown| {
             directory_events.run(shutdown)
+        })
+        .task("employee events", OnEnd::ShutDown, |shutdown| {
+            employee_events.run(shutdown)
         })
         .task("work", OnEnd::ShutDown, |shutdown| worker.run(shutdown))
         .task("sync requests", OnEnd::ShutDown, desk_work)

@@ -9,6 +9,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::{
     convert::Infallible,
@@ -158,10 +159,29 @@ fn execute(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new("could not start").caused_by(&error))?;
-    runtime.block_on(noun.run(&globals, screen))
+    let name = noun.name();
+    let command = noun.run(&globals, screen);
+    match name {
+        Some(name) => runtime.block_on(trace::of_command(command, name)),
+        None => runtime.block_on(command),
+    }
 }
 
 impl Noun {
+    /// Of its span; `hes up` has telemetry of its own.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Up(_) => None,
+            Self::Status(_) => Some("hes status"),
+            Self::Domain(_) => Some("hes domain"),
+            Self::Sync(_) => Some("hes sync"),
+            Self::Employee(_) => Some("hes employee"),
+            Self::Audit(_) => Some("hes audit"),
+            Self::Migrate(_) => Some("hes migrate"),
+            Self::Generate(_) => Some("hes generate"),
+        }
+    }
+
     async fn run(self, globals: &Globals, screen: &Screen) -> Result<(), Failure> {
         let context = || -> Result<Context, Failure> {
             Ok(Context {

@@ -7,7 +7,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use api::{
     config::v1::{
         audit_service_client::AuditServiceClient, domain_service_client::DomainServiceClient,
-        employee_service_client::EmployeeServiceClient,
+        employee_service_client::EmployeeServiceClient, status_service_client::StatusServiceClient,
     },
     connector::v1::sync_service_client::SyncServiceClient,
 };
@@ -60,6 +60,10 @@ impl Remote {
 
     pub(crate) fn audit(&self) -> AuditServiceClient<Channel> {
         AuditServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn status(&self) -> StatusServiceClient<Channel> {
+        StatusServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn health(&self) -> HealthClient<Channel> {

@@ -8,6 +8,7 @@ mod together;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -43,6 +44,16 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Runs a command to its end.
+    pub async fn of(command: Command) -> Result<Self> {
+        let output = programs::run(command, DEADLINE).await?;
+        Ok(Self {
+            code: output.status.code().context("the command was killed")?,
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
     /// Standard output as JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.stdout)
@@ -165,13 +176,7 @@ impl Hes {
             "--api-ca-file".into(),
             self.data().join("ca.pem").into(),
         ];
-        let command = programs::hes_command(arguments.chain(globals))?;
-        let output = programs::run(command, DEADLINE).await?;
-        Ok(Ran {
-            code: output.status.code().context("the command was killed")?,
-            stdout: String::from_utf8(output.stdout)?,
-            stderr: String::from_utf8(output.stderr)?,
-        })
+        Ran::of(programs::hes_command(arguments.chain(globals))?).await
     }
 
     /// Runs a line of words, and returns what it printed as JSON. It must exit with 0.
@@ -185,6 +190,13 @@ impl Hes {
     pub async fn words(&self, line: &str) -> Result<Ran> {
         self.run(line.split_whitespace()).await
     }
+}
+
+/// The command failed with this code, said something like `why`, and only on standard error.
+pub fn refused(ran: &Ran, code: i32, why: &str) {
+    assert_eq!(ran.code, code, "{ran:?}");
+    assert_eq!(ran.stdout, "", "an error on standard output");
+    assert!(ran.stderr.contains(why), "no `{why}` in {ran:?}");
 }
 
 /// The address in what a program printed at its start.

@@ -1,31 +1,9 @@
 //! The command line that scripts rely on: its words, exit codes, outputs, and what it refuses.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
-use std::time::Duration;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use e2e::{GROUP, Hes, ROTATION_GROUP, Ran, World};
 use serde_json::Value;
 use testkit::programs;
-
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// The command failed with this code, said something like `why`, and only on standard error.
-fn refused(ran: &Ran, code: i32, why: &str) {
-    assert_eq!(ran.code, code, "{ran:?}");
-    assert_eq!(ran.stdout, "", "an error on standard output");
-    assert!(ran.stderr.contains(why), "no `{why}` in {ran:?}");
-}
-
-async fn run(command: Command) -> Result<Ran> {
-    let output = programs::run(command, DEADLINE).await?;
-    Ok(Ran {
-        code: output.status.code().context("the command was killed")?,
-        stdout: String::from_utf8(output.stdout)?,
-        stderr: String::from_utf8(output.stderr)?,
-    })
-}
 
 fn names(list: &Value) -> Vec<&str> {
     let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -102,7 +80,7 @@ async fn the_fixed_lines_work_from_adding_a_domain_to_verifying_the_log() -> Res
     assert_eq!(held.code, 3, "{held:?}");
     let run = held.json()?["name"].as_str().unwrap_or_default().to_owned();
     let id = run.rsplit('/').next().unwrap_or_default();
-    refused(&hes.words(&format!("sync approve {id}")).await?, 2, "--yes");
+    e2e::refused(&hes.words(&format!("sync approve {id}")).await?, 2, "--yes");
     assert_eq!(
         hes.json(&format!("sync reject {id}")).await?["state"],
         "SYNC_RUN_STATE_REJECTED"
@@ -122,27 +100,27 @@ async fn the_fixed_lines_work_from_adding_a_domain_to_verifying_the_log() -> Res
     let (first, second) = first.zip(second).context("two employees")?;
     // Two accounts of one domain are two people; `two_domains` links those of two.
     let link = format!("employee link {first} {second}");
-    refused(&hes.words(&link).await?, 1, "LINK_CONFLICT");
+    e2e::refused(&hes.words(&link).await?, 1, "LINK_CONFLICT");
     let shown = hes.json(&format!("employee get {first}")).await?;
     let account = shown
         .pointer("/accounts/0/account/name")
         .and_then(Value::as_str);
     let account = account.context("an account")?;
     let unlink = format!("employee unlink {first} {account}");
-    refused(&hes.words(&unlink).await?, 2, "--yes");
+    e2e::refused(&hes.words(&unlink).await?, 2, "--yes");
     assert_eq!(
         hes.json("employee proposals").await?,
         Value::Array(Vec::new())
     );
 
-    refused(
+    e2e::refused(
         &hes.words("domain remove-credentials corp").await?,
         2,
         "--yes",
     );
     hes.json("domain remove-credentials corp --yes").await?;
     assert_eq!(hes.words("sync run corp --wait").await?.code, 1);
-    refused(&hes.words("domain delete corp").await?, 2, "--yes");
+    e2e::refused(&hes.words("domain delete corp").await?, 2, "--yes");
     hes.json("domain delete corp --yes").await?;
     assert_eq!(hes.json("domain list").await?, Value::Array(Vec::new()));
 
@@ -162,7 +140,7 @@ async fn what_is_wrong_is_said_on_standard_error_with_its_exit_code() -> Result<
         "audit list -o xml",
         "domain add ad lab",
     ] {
-        refused(&hes.words(line).await?, 2, "error:");
+        e2e::refused(&hes.words(line).await?, 2, "error:");
     }
     for (line, why) in [
         ("domain get nobody", "there is no domain `nobody`"),
@@ -186,63 +164,23 @@ async fn what_is_wrong_is_said_on_standard_error_with_its_exit_code() -> Result<
     ] {
         // An option stands once: where a line gives it, the harness must not.
         let ran = if line.contains("--api") {
-            run(programs::hes_command(line.split_whitespace())?).await?
+            Ran::of(programs::hes_command(line.split_whitespace())?).await?
         } else {
             hes.words(line).await?
         };
-        refused(&ran, 1, why);
+        e2e::refused(&ran, 1, why);
     }
     let bad = "domain add ad lab --domain-name lab.test --server http://dc1.lab.test --sync-interval 1s --skip-credentials";
     let ran = hes.words(bad).await?;
-    refused(&ran, 1, "--server (active_directory.servers[0])");
-    refused(&ran, 1, "--sync-interval (sync_interval)");
+    e2e::refused(&ran, 1, "--server (active_directory.servers[0])");
+    e2e::refused(&ran, 1, "--sync-interval (sync_interval)");
 
     // Without a token the server says who may; nothing is answered.
     let mut stranger = programs::hes_command(["domain", "list"])?;
     stranger
         .env("HES_API", hes.api())
         .env("HES_API_CA_FILE", hes.data().join("ca.pem"));
-    refused(&run(stranger).await?, 1, "UNAUTHENTICATED");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_data_directory_has_one_process_and_a_token_that_only_its_owner_reads() -> Result<()> {
-    let mut hes = Hes::up().await?;
-    let data = hes.data();
-    let up = |name: &str, value: &str| -> Result<Command> {
-        let mut command = programs::hes_command(["up", "--listen", "127.0.0.1:0", "--data-dir"])?;
-        command.arg(&data).env(name, value);
-        Ok(command)
-    };
-
-    let second = run(up("UNUSED", "")?).await?;
-    refused(&second, 1, "another `hes up` uses");
-    refused(&second, 1, "serving on https://127.0.0.1:");
-    let misspelt = run(up("HES__GRPC__LISTN", "127.0.0.1:0")?).await?;
-    refused(&misspelt, 1, "did you mean `HES__GRPC__LISTEN`?");
-
-    let token = data.join("admin.token");
-    assert_eq!(
-        std::fs::metadata(&token)?.permissions().mode() & 0o777,
-        0o600
-    );
-    let token = std::fs::read_to_string(token)?.trim().to_owned();
-    ensure!(token.len() > 20, "a short token");
-    assert_eq!(hes.words("domain list").await?.code, 0);
-    for entry in std::fs::read_dir(&data)? {
-        let path = entry?.path();
-        if path.ends_with("admin.token") {
-            continue;
-        }
-        let bytes = std::fs::read(&path)?;
-        let holds = bytes
-            .windows(token.len())
-            .any(|part| part == token.as_bytes());
-        assert!(!holds, "the token stands in {}", path.display());
-    }
-    assert!(!hes.log().contains(&token));
-    assert_eq!(hes.terminate().await?, Some(0));
+    e2e::refused(&Ran::of(stranger).await?, 1, "UNAUTHENTICATED");
     Ok(())
 }
 
@@ -267,7 +205,7 @@ async fn settings_are_changed_only_as_they_were_read_and_refused_by_name() -> Re
             "domain update lab --display-name Two --etag {etag}"
         ))
         .await?;
-    refused(&stale, 1, "ETAG_MISMATCH");
+    e2e::refused(&stale, 1, "ETAG_MISMATCH");
     assert_eq!(hes.json("domain get lab").await?["displayName"], "One");
 
     let good = r#"{"enabled": true, "validity": "31536000s", "renewBefore": "2592000s",
@@ -282,17 +220,17 @@ async fn settings_are_changed_only_as_they_were_read_and_refused_by_name() -> Re
     };
     let root = r#"{"enabled": true, "validity": "31536000s", "renewBefore": "2592000s",
         "rootCertificate": {"certificatePem": "no PEM", "crlUrl": "ftp://ca.lab.test/crl"}}"#;
-    refused(&set(root).await?, 1, "root_certificate");
+    e2e::refused(&set(root).await?, 1, "root_certificate");
     let first = set(good).await?;
     assert_eq!(first.code, 0, "{first:?}");
     assert_eq!(first.json()?["revision"], "1");
-    refused(
+    e2e::refused(
         &set(&good.replace(r"ca.lab.test\\", "")).await?,
         1,
         "adcs.certificate_authority",
     );
-    refused(&set(&good.replace("31536000s", "1s")).await?, 1, "validity");
-    refused(
+    e2e::refused(&set(&good.replace("31536000s", "1s")).await?, 1, "validity");
+    e2e::refused(
         &set(&good.replace("enabled", "enabeld")).await?,
         1,
         "enabeld",
@@ -302,7 +240,7 @@ async fn settings_are_changed_only_as_they_were_read_and_refused_by_name() -> Re
     let stale = first
         .stdout
         .replace("\"enabled\": true", "\"enabled\": false");
-    refused(&set(&stale).await?, 1, "ETAG_MISMATCH");
+    e2e::refused(&set(&stale).await?, 1, "ETAG_MISMATCH");
     assert_eq!(
         hes.json("domain passwordless get lab").await?["revision"],
         "2"

@@ -4,6 +4,7 @@ pub mod balancer;
 pub mod ca;
 pub mod chaos;
 pub mod nats;
+pub mod otlp;
 mod place;
 mod poll;
 pub mod postgres;

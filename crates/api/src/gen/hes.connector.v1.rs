@@ -439,6 +439,18 @@ impl PlanItemKind {
         }
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServiceStatusRequest {}
+impl ::prost::Name for GetServiceStatusRequest {
+    const NAME: &'static str = "GetServiceStatusRequest";
+    const PACKAGE: &'static str = "hes.connector.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.connector.v1.GetServiceStatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.connector.v1.GetServiceStatusRequest".into()
+    }
+}
 /// Request of TestConnection.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TestConnectionRequest {
@@ -1090,6 +1102,36 @@ pub mod connector_service_client {
                 );
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Returns what the connector stands on and how that does. Called by config-service.
+        pub async fn get_service_status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetServiceStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::super::super::status::v1::ServiceStatus>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/hes.connector.v1.ConnectorService/GetServiceStatus",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "hes.connector.v1.ConnectorService",
+                        "GetServiceStatus",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1191,6 +1233,14 @@ pub mod connector_service_server {
             request: tonic::Request<super::StreamAccountsRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::StreamAccountsStream>,
+            tonic::Status,
+        >;
+        /// Returns what the connector stands on and how that does. Called by config-service.
+        async fn get_service_status(
+            &self,
+            request: tonic::Request<super::GetServiceStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::super::super::status::v1::ServiceStatus>,
             tonic::Status,
         >;
     }
@@ -1729,6 +1779,52 @@ pub mod connector_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/hes.connector.v1.ConnectorService/GetServiceStatus" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetServiceStatusSvc<T: ConnectorService>(pub Arc<T>);
+                    impl<
+                        T: ConnectorService,
+                    > tonic::server::UnaryService<super::GetServiceStatusRequest>
+                    for GetServiceStatusSvc<T> {
+                        type Response = super::super::super::status::v1::ServiceStatus;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetServiceStatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConnectorService>::get_service_status(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetServiceStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -31,15 +31,16 @@ impl Teller<'_> {
         verb: &str,
         payload: event::event::Payload,
     ) -> Result<(), Error> {
+        let subject = Subject::new(family, self.domain.as_str(), what, verb)?;
         let event = Envelope {
             id: self.ids.uuid_at(self.now),
-            subject: Subject::new(family, self.domain.as_str(), what, verb)?,
+            traceparent: runtime::telemetry::sent(subject.as_str()),
+            subject,
             time: self.now,
             payload: event::Event {
                 payload: Some(payload),
             }
             .encode_to_vec(),
-            traceparent: runtime::telemetry::current_traceparent(),
         };
         events::outbox::append(tx, &event).await?;
         Ok(())

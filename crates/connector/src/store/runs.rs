@@ -19,6 +19,8 @@ pub struct Run {
     pub state: RunState,
     /// As the contract shows it.
     pub message: proto::SyncRun,
+    /// The trace of who asked for it.
+    pub traceparent: Option<String>,
 }
 
 /// A run that is asked for.
@@ -56,7 +58,7 @@ macro_rules! select_runs {
                     CASE state WHEN 'HELD' THEN expire_time END AS expire_time, server, full_read_reason, read_pages,
                     read_accounts, read_groups, read_memberships, read_members, planned_items, planned_classes,
                     applied_items, issue_count, hold_reasons, failure_reason, failure_message, failure_remedy,
-                    decided_by, decide_time
+                    decided_by, decide_time, traceparent
              FROM runs ",
             $rest
         )
@@ -199,8 +201,9 @@ impl Store {
         let now = self.clock.now();
         let run = RunId(self.ids.uuid_at(now));
         tx.execute(
-            "INSERT INTO runs (run_id, domain_id, mode, state, dry_run, requested_by, request_id, create_time)
-             VALUES ($1, $2, $3, 'QUEUED', $4, $5, $6, $7)",
+            "INSERT INTO runs (run_id, domain_id, mode, state, dry_run, requested_by, request_id, create_time,
+                               traceparent)
+             VALUES ($1, $2, $3, 'QUEUED', $4, $5, $6, $7, $8)",
             params![
                 run.0,
                 domain,
@@ -208,7 +211,8 @@ impl Store {
                 new.dry_run,
                 new.requested_by.clone(),
                 new.request_id,
-                now
+                now,
+                runtime::telemetry::current_traceparent()
             ],
         )
         .await?;

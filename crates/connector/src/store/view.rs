@@ -129,6 +129,7 @@ pub(super) fn run(row: &Row) -> Result<Run, Error> {
         domain,
         state,
         message,
+        traceparent: row.get("traceparent")?,
     })
 }
 

@@ -21,6 +21,7 @@ const OLDEST: (u64, u64) = (2, 9);
 const OLDEST_NAME: &str = "2.9";
 /// How long any one request may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+const CHECK: Duration = Duration::from_secs(2);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
@@ -101,6 +102,19 @@ impl Connection {
             });
         }
         Ok(())
+    }
+
+    /// Waits for a sign of life, not for long.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let told = self.state.borrow().connected;
+        if !told {
+            return Err(self.no_answer());
+        }
+        match tokio::time::timeout(CHECK, self.client.flush()).await {
+            Ok(Ok(())) => self.ready().await,
+            Ok(Err(error)) => Err(self.failed("reach NATS", Arc::new(error))),
+            Err(_elapsed) => Err(self.no_answer()),
+        }
     }
 
     /// Waits for an answer, and no longer than for any.

@@ -35,6 +35,10 @@ impl Bus for Recorder {
         unreachable!("the relay only publishes")
     }
 
+    async fn check(&self) -> Result<(), BusError> {
+        unreachable!("the relay only publishes")
+    }
+
     async fn dead_letters(&self, _: &str) -> Result<Vec<DeadLetter>, BusError> {
         unreachable!("the relay only publishes")
     }

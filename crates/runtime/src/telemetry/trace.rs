@@ -7,7 +7,7 @@ use opentelemetry::{
     trace::TraceContextExt,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::Span;
+use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 const TRACEPARENT: &str = "traceparent";
@@ -21,6 +21,41 @@ pub fn current_traceparent() -> Option<String> {
         let flags = span.trace_flags().to_u8();
         format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id())
     })
+}
+
+/// Notes that an event is about to be sent, in the current trace, and returns the event's `traceparent`.
+pub fn sent(subject: &str) -> Option<String> {
+    let span = info_span!(
+        "send",
+        otel.name = %format!("send {}", without_scope(subject)),
+        otel.kind = "producer",
+        messaging.system = "nats",
+        messaging.operation.type = "send",
+        messaging.destination.name = %subject,
+    );
+    span.in_scope(current_traceparent)
+}
+
+/// The span in which an event is handled, a child of the one that sent it.
+pub fn received(subject: &str, traceparent: Option<&str>) -> Span {
+    let span = info_span!(
+        "process",
+        otel.name = %format!("process {}", without_scope(subject)),
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.operation.type = "process",
+        messaging.destination.name = %subject,
+    );
+    with_parent(span, traceparent)
+}
+
+/// `hes.<family>.<scope>.<what>.<verb>` as a name for spans: there are few of them.
+fn without_scope(subject: &str) -> String {
+    let tokens = subject.split('.').enumerate();
+    let tokens: Vec<_> = tokens
+        .filter_map(|(index, token)| (index != 2).then_some(token))
+        .collect();
+    tokens.join(".")
 }
 
 /// Makes the span a child of the trace that an event's `traceparent` names; one that is malformed is ignored.

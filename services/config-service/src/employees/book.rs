@@ -16,7 +16,7 @@ use crate::announce::{Subject, announce};
 use crate::audit::Record;
 use crate::store::{self, AccountRow, EmployeeRow};
 
-/// Changes in hand. They happen when the transaction is committed; [`Book::close`] returns what to tell watchers then.
+/// Changes in hand. They happen when the transaction is committed.
 pub(crate) struct Book<'a> {
     pub(super) tx: Transaction,
     pub(super) ids: &'a Ids,
@@ -24,7 +24,6 @@ pub(crate) struct Book<'a> {
     /// On whose behalf.
     pub(super) actor: String,
     pub(super) facts: Facts,
-    changed: Vec<Employee>,
 }
 
 impl<'a> Book<'a> {
@@ -41,7 +40,6 @@ impl<'a> Book<'a> {
             now,
             actor: actor.into(),
             facts,
-            changed: Vec::new(),
         })
     }
 
@@ -56,10 +54,8 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    /// Commits, and returns the employees that changed, in order.
-    pub(crate) async fn close(self) -> store::Result<Vec<Employee>> {
-        self.tx.commit().await?;
-        Ok(self.changed)
+    pub(crate) async fn close(self) -> store::Result<()> {
+        Ok(self.tx.commit().await?)
     }
 
     /// An employee without accounts yet: link one and refresh.
@@ -159,11 +155,9 @@ impl<'a> Book<'a> {
         store::append(&mut self.tx, record).await?;
         let subject = Subject::employee(&employee.name, "employee", verb);
         let payload = Payload::EmployeeChanged(EmployeeChanged {
-            employee: Some(employee.clone()),
+            employee: Some(employee),
         });
-        announce(&mut self.tx, self.ids, self.now, subject, payload).await?;
-        self.changed.push(employee);
-        Ok(())
+        announce(&mut self.tx, self.ids, self.now, subject, payload).await
     }
 
     pub(super) fn record(&self, action: &'static str, id: EmployeeId) -> Record {

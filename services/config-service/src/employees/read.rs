@@ -1,7 +1,5 @@
 //! Reading employees, and doing what people ask of their links.
 
-use std::sync::Arc;
-
 use api::config::v1::{
     Employee, LinkProposal, ListEmployeesRequest, ListEmployeesResponse, ListLinkProposalsRequest,
     ListLinkProposalsResponse,
@@ -13,7 +11,7 @@ use sync::employee::EmployeeId;
 use tokio::sync::broadcast;
 
 use super::propose::message;
-use super::{Book, LinkError, Watchers};
+use super::{Book, LinkError, Told, Watchers};
 use crate::domains::By;
 use crate::page::{Page, PageError};
 use crate::store::{self, EmployeeFilter, EmployeeRow, StoreError};
@@ -118,7 +116,7 @@ impl Employees {
         Ok(store::employees_page(&mut reader, &EmployeeFilter::default(), after, BATCH).await?)
     }
 
-    pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<Employee>> {
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Told> {
         self.watchers.subscribe()
     }
 
@@ -148,10 +146,9 @@ impl Employees {
         Book::open(tx, &self.ids, by.now, by.actor.as_str()).await
     }
 
-    /// Commits it, and tells watchers and the relay.
+    /// Commits it, and wakes the relay.
     pub(crate) async fn close(&self, book: Book<'_>) -> store::Result<()> {
-        let changed = book.close().await?;
-        self.watchers.tell(changed);
+        book.close().await?;
         self.relay.wake();
         Ok(())
     }

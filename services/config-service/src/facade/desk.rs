@@ -7,6 +7,7 @@ use runtime::Shutdown;
 use runtime::grpc::{Failure, Reason};
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
+use tracing::Instrument as _;
 
 type Job = BoxFuture<'static, ()>;
 
@@ -34,7 +35,10 @@ impl Desk {
         let leaving = || {
             Failure::new(Reason::ShuttingDown, "the service is leaving; try again").into_status()
         };
-        self.0.send(Box::pin(job)).await.map_err(|_| leaving())?;
+        self.0
+            .send(Box::pin(job.in_current_span()))
+            .await
+            .map_err(|_| leaving())?;
         result.await.map_err(|_| leaving())?
     }
 }

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use tonic::{Request, Response, Status};
 
 use super::{Answers, by, now, status};
-use crate::employees::{Employees, account_key, employee_id, proposal_id};
+use crate::employees::{Employees, Told, account_key, employee_id, proposal_id};
 use crate::log::Log;
 
 pub(crate) struct EmployeeHandler {
@@ -52,10 +52,10 @@ impl EmployeeService for EmployeeHandler {
         _request: Request<WatchEmployeesRequest>,
     ) -> Result<Response<Self::WatchEmployeesStream>, Status> {
         let changes = BroadcastStream::new(self.employees.watch()).map(|change| match change {
-            Ok(employee) => Ok(WatchEmployeesResponse {
+            Ok(Told::Changed(employee)) => Ok(WatchEmployeesResponse {
                 employee: Some(Employee::clone(&employee)),
             }),
-            Err(_lagged) => Err(status(Failure::new(
+            Ok(Told::Gap) | Err(_) => Err(status(Failure::new(
                 Reason::WatchLagged,
                 "changes came faster than they were read, and some were missed; take a snapshot and watch again",
             ))),

@@ -5,12 +5,14 @@ use std::sync::Mutex;
 
 use api::connector::v1::connector_service_server::ConnectorService;
 use api::connector::v1::{
-    ApproveSyncRunRequest, GetSyncRunRequest, GetSyncStateRequest, ListPlanItemsRequest,
-    ListPlanItemsResponse, ListSyncRunsRequest, ListSyncRunsResponse, RejectSyncRunRequest,
-    StartSyncRequest, StreamAccountsRequest, StreamAccountsResponse, SyncRun, SyncState,
-    TestConnectionRequest, TestConnectionResponse, WatchSyncRunRequest, WatchSyncRunResponse,
+    ApproveSyncRunRequest, GetServiceStatusRequest, GetSyncRunRequest, GetSyncStateRequest,
+    ListPlanItemsRequest, ListPlanItemsResponse, ListSyncRunsRequest, ListSyncRunsResponse,
+    RejectSyncRunRequest, StartSyncRequest, StreamAccountsRequest, StreamAccountsResponse, SyncRun,
+    SyncState, TestConnectionRequest, TestConnectionResponse, WatchSyncRunRequest,
+    WatchSyncRunResponse,
 };
 use api::directory::v1::{Account, Check, DirectoryPinned, Grade};
+use api::status::v1::ServiceStatus;
 use futures::{Stream, stream};
 use tonic::{Request, Response, Status};
 
@@ -75,6 +77,16 @@ impl ConnectorService for FakeConnector {
             check("tcp", Grade::Ok),
             check("tls", Grade::Failed),
         ]))
+    }
+
+    async fn get_service_status(
+        &self,
+        _: Request<GetServiceStatusRequest>,
+    ) -> Result<Response<ServiceStatus>, Status> {
+        self.answer(ServiceStatus {
+            service: "ad-connector".to_owned(),
+            ..Default::default()
+        })
     }
 
     async fn start_sync(

@@ -274,6 +274,7 @@ async fn changes_are_told_and_what_changes_nothing_is_not() {
         filter: Filter::family("config").unwrap(),
         max_deliver: 3,
         ack_wait: std::time::Duration::from_secs(60),
+        lifetime: events::Lifetime::Durable,
     };
     let mut consumer = world.bus.consumer(spec).await.unwrap();
     world.domain("corp.local").await;

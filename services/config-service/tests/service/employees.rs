@@ -78,6 +78,7 @@ async fn what_is_old_or_told_twice_changes_nothing_and_tells_nothing() {
         filter,
         max_deliver: 3,
         ack_wait: std::time::Duration::from_secs(60),
+        lifetime: events::Lifetime::Durable,
     };
     let mut consumer = world.bus.consumer(spec).await.unwrap();
     let newer = person("corp", 1).named("Newer").generation(5).account();

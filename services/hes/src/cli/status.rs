@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::{
-    config::v1::{CredentialState, CredentialStatus, Domain},
+    config::v1::{CredentialState, CredentialStatus, Domain, GetStatusRequest},
     connector::v1::{GetSyncStateRequest, SyncRunState, SyncState},
+    status::v1::{ComponentState, ServiceStatus},
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use crate::{
 
 pub(super) const HELP: &str = "\
 Exit code 0 when the API answers, whatever it says; 1 when it can't be reached or refuses. `-o json` is an object: `api` \
-(its address), `services` (each with `name` and `status`), and `domains` (each with `domain`, and `syncState` or `error`).";
+(its address), `services` (each with `name` and `status`), `parts` (what each service stands on), and `domains` (each with `domain`, and `syncState` or `error`).";
 
 #[derive(Args, Debug)]
 pub(crate) struct Status {}
@@ -34,8 +35,25 @@ struct Standing {
 impl Status {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let services = services(context).await?;
+        // Answered even while the database is away; what follows isn't.
+        let asked = context
+            .remote
+            .status()
+            .get_status(GetStatusRequest {})
+            .await;
+        let parts = asked
+            .map_err(|status| Failure::call("could not ask how the services stand", &status))?
+            .into_inner()
+            .services;
+        let well = parts.first().is_none_or(is_well);
+        let listed = match domain::all(context, false).await {
+            Ok(domains) => domains,
+            // Its reason is told by the services' parts already.
+            Err(_) if !well => Vec::new(),
+            Err(failure) => return Err(failure),
+        };
         let mut standings = Vec::new();
-        for domain in domain::all(context, false).await? {
+        for domain in listed {
             let request = GetSyncStateRequest {
                 domain: domain.name.clone(),
             };
@@ -45,10 +63,16 @@ impl Status {
                 sync: answer.map(tonic::Response::into_inner),
             });
         }
-        let value = as_value(&context.remote.url, &services, &standings)?;
-        context.output.value(&value, |screen| {
-            render(&context.remote.url, &services, &standings, screen)
-        })
+        let installation = Installation {
+            url: &context.remote.url,
+            services,
+            parts,
+            standings,
+        };
+        let value = installation.as_value()?;
+        context
+            .output
+            .value(&value, |screen| installation.render(screen))
     }
 }
 
@@ -72,56 +96,96 @@ async fn services(context: &Context) -> Result<BTreeMap<String, ServingStatus>, 
     Ok(services)
 }
 
-fn as_value(
-    url: &str,
-    services: &BTreeMap<String, ServingStatus>,
-    standings: &[Standing],
-) -> Result<Value, Failure> {
-    let services: Vec<Value> = services
-        .iter()
-        .map(|(name, status)| json!({ "name": name, "status": status.as_str_name() }))
-        .collect();
-    let mut domains = Vec::new();
-    for standing in standings {
-        let domain = value(&standing.domain)?;
-        domains.push(match &standing.sync {
-            Ok(state) => json!({ "domain": domain, "syncState": value(state)? }),
-            Err(status) => json!({ "domain": domain, "error": status.message() }),
-        });
-    }
-    Ok(json!({ "api": url, "services": services, "domains": domains }))
+/// Whether all that a service stands on does its work.
+fn is_well(part: &ServiceStatus) -> bool {
+    part.error.is_empty()
+        && part
+            .components
+            .iter()
+            .all(|component| component.state() == ComponentState::Working)
 }
 
-fn render(
-    url: &str,
-    services: &BTreeMap<String, ServingStatus>,
-    standings: &[Standing],
-    screen: &Screen,
-) -> String {
-    let mut health = Record::default();
-    health.line("api", url);
-    for (name, status) in services {
-        let cell = match status {
-            ServingStatus::Serving => Cell::toned("serving", Tone::Good),
-            ServingStatus::NotServing => Cell::toned("not serving", Tone::Bad),
-            ServingStatus::Unknown | ServingStatus::ServiceUnknown => {
-                Cell::toned("unknown", Tone::Warning)
-            }
-        };
-        health.line(last_dotted(name), cell);
+/// All that is shown.
+struct Installation<'a> {
+    url: &'a str,
+    services: BTreeMap<String, ServingStatus>,
+    /// What each service stands on.
+    parts: Vec<ServiceStatus>,
+    standings: Vec<Standing>,
+}
+
+impl Installation<'_> {
+    fn as_value(&self) -> Result<Value, Failure> {
+        let services: Vec<Value> = self
+            .services
+            .iter()
+            .map(|(name, status)| json!({ "name": name, "status": status.as_str_name() }))
+            .collect();
+        let parts = self
+            .parts
+            .iter()
+            .map(value)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut domains = Vec::new();
+        for standing in &self.standings {
+            let domain = value(&standing.domain)?;
+            domains.push(match &standing.sync {
+                Ok(state) => json!({ "domain": domain, "syncState": value(state)? }),
+                Err(status) => json!({ "domain": domain, "error": status.message() }),
+            });
+        }
+        Ok(json!({ "api": self.url, "services": services, "parts": parts, "domains": domains }))
     }
-    let table = if standings.is_empty() {
-        "no domains yet; add one: hes domain add ad --help".to_owned()
-    } else {
-        domains(standings, screen)
-    };
-    let hints = hints(standings);
-    let hints = if hints.is_empty() {
-        String::new()
-    } else {
-        format!("\n\n{}", hints.join("\n"))
-    };
-    format!("{}\n\n{table}{hints}", health.render(screen))
+
+    fn render(&self, screen: &Screen) -> String {
+        let mut health = Record::default();
+        health.line("api", self.url);
+        for (name, status) in &self.services {
+            let cell = match status {
+                ServingStatus::Serving => Cell::toned("serving", Tone::Good),
+                ServingStatus::NotServing => Cell::toned("not serving", Tone::Bad),
+                ServingStatus::Unknown | ServingStatus::ServiceUnknown => {
+                    Cell::toned("unknown", Tone::Warning)
+                }
+            };
+            health.line(last_dotted(name), cell);
+        }
+        for part in &self.parts {
+            health.line(&part.service, part_cell(part));
+        }
+        let well = self.parts.iter().all(is_well);
+        let table = if !self.standings.is_empty() {
+            domains(&self.standings, screen)
+        } else if well {
+            "no domains yet; add one: hes domain add ad --help".to_owned()
+        } else {
+            "the domains are not known while that lasts".to_owned()
+        };
+        let hints = hints(&self.standings);
+        let hints = if hints.is_empty() {
+            String::new()
+        } else {
+            format!("\n\n{}", hints.join("\n"))
+        };
+        format!("{}\n\n{table}{hints}", health.render(screen))
+    }
+}
+
+/// That a service is well, or all that is wrong with it.
+fn part_cell(part: &ServiceStatus) -> Cell {
+    if is_well(part) {
+        return Cell::toned("well", Tone::Good);
+    }
+    if !part.error.is_empty() {
+        return Cell::toned(&part.error, Tone::Bad);
+    }
+    let problems: Vec<String> = part
+        .components
+        .iter()
+        .filter(|component| component.state() != ComponentState::Working)
+        .map(|component| format!("{}: {}", component.name, component.message))
+        .collect();
+    Cell::toned(problems.join("; "), Tone::Bad)
 }
 
 fn domains(standings: &[Standing], screen: &Screen) -> String {
