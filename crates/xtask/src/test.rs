@@ -35,11 +35,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     packages::ensure_servers()?;
     let built = run::timed("build", compile::everything)?;
     let mut executables = built.executables;
-    // The slow ones first: they start servers, and the rest fills the gaps.
-    executables.sort_by_key(|executable| (!executable.is_integration, executable.name.clone()));
+    executables.sort_by_key(|executable| executable.name.clone());
 
     let temp = tempfile::Builder::new().prefix("hes-test-").tempdir()?;
-    let mut totals = run::timed("test", || run_all(&executables, arguments, temp.path()))?;
+    let mut totals = run::timed("test", || {
+        run_all(&plan(&executables), arguments, temp.path())
+    })?;
     totals += run::timed("documentation tests", || {
         documentation(arguments, temp.path())
     })?;
@@ -49,9 +50,78 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(totals.failed == 0)
 }
 
+/// An executable, and the conditions under which its tests run.
+struct Planned<'a> {
+    executable: &'a Executable,
+    variant: Option<&'static Variant>,
+}
+
+/// Other conditions for the same tests.
+struct Variant {
+    name: &'static str,
+    variable: (&'static str, &'static str),
+    /// The packages whose tests it means something to.
+    packages: &'static [&'static str],
+    /// Tests of what only the usual conditions have, or that choose their conditions themselves.
+    except: &'static [&'static str],
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "on PostgreSQL",
+        variable: ("HES_TEST_DATABASE", "postgres"),
+        packages: &["storage", "events", "connector", "config-service"],
+        except: &["storage::postgres", "events::jetstream"],
+    },
+    Variant {
+        name: "apart",
+        variable: ("HES_TEST_SHAPE", "apart"),
+        packages: &["e2e"],
+        except: &[
+            "e2e",
+            "e2e::one_process",
+            "e2e::one_trace",
+            "e2e::outages",
+            "e2e::replicas",
+            "e2e::independent_clients",
+        ],
+    },
+];
+
+impl Variant {
+    fn means(&self, executable: &Executable) -> bool {
+        let package = executable.name.split("::").next().unwrap_or_default();
+        self.packages.contains(&package) && !self.except.contains(&executable.name.as_str())
+    }
+}
+
+/// Every executable under the usual conditions, and again under those of each variant that means something to it.
+fn plan(executables: &[Executable]) -> Vec<Planned<'_>> {
+    let usual = executables.iter().map(|executable| Planned {
+        executable,
+        variant: None,
+    });
+    let variants = VARIANTS.iter().flat_map(|variant| {
+        executables
+            .iter()
+            .filter(|executable| variant.means(executable))
+            .map(|executable| Planned {
+                executable,
+                variant: Some(variant),
+            })
+    });
+    let mut planned: Vec<_> = usual.chain(variants).collect();
+    // The slow ones first: they start servers, and the rest fills the gaps.
+    planned.sort_by_key(|planned| {
+        let slow = planned.executable.is_integration && planned.executable.name.starts_with("e2e");
+        (!slow, !planned.executable.is_integration)
+    });
+    planned
+}
+
 /// Runs the executables, as many at once as there are processors.
-fn run_all(executables: &[Executable], arguments: &Arguments, temp: &Path) -> Result<Totals> {
-    let queue = Mutex::new(executables.iter());
+fn run_all(planned: &[Planned<'_>], arguments: &Arguments, temp: &Path) -> Result<Totals> {
+    let queue = Mutex::new(planned.iter());
     let totals = Mutex::new(Totals::default());
     let poisoned = || anyhow!("a thread that ran tests panicked");
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
@@ -61,10 +131,10 @@ fn run_all(executables: &[Executable], arguments: &Arguments, temp: &Path) -> Re
                 scope.spawn(|| -> Result<()> {
                     loop {
                         let next = queue.lock().map_err(|_| poisoned())?.next();
-                        let Some(executable) = next else {
+                        let Some(planned) = next else {
                             return Ok(());
                         };
-                        let one = run_one(executable, arguments, temp)?;
+                        let one = run_one(planned, arguments, temp)?;
                         *totals.lock().map_err(|_| poisoned())? += one;
                     }
                 })
@@ -78,12 +148,24 @@ fn run_all(executables: &[Executable], arguments: &Arguments, temp: &Path) -> Re
 }
 
 /// Runs one executable under the deadline, and shows what it said when a test failed.
-fn run_one(executable: &Executable, arguments: &Arguments, temp: &Path) -> Result<Totals> {
+fn run_one(planned: &Planned<'_>, arguments: &Arguments, temp: &Path) -> Result<Totals> {
+    let Planned {
+        executable,
+        variant,
+    } = planned;
+    let name = match variant {
+        Some(variant) => format!("{} {}", executable.name, variant.name),
+        None => executable.name.clone(),
+    };
     let started = run::now();
     let path = executable.path.to_string_lossy();
     // Servers on ports below 1024 need root.
     let mut command = packages::as_root(&path);
     environment(&mut command, arguments, temp);
+    if let Some(variant) = variant {
+        let (variable, value) = variant.variable;
+        command.env(variable, value);
+    }
     command.args(&arguments.filter).current_dir(&executable.dir);
     let deadline = if arguments.long {
         LONG_DEADLINE
@@ -91,7 +173,7 @@ fn run_one(executable: &Executable, arguments: &Arguments, temp: &Path) -> Resul
         DEADLINE
     };
     let (status, output) = finish(&mut command, deadline)
-        .with_context(|| format!("failed to run the tests of {}", executable.name))?;
+        .with_context(|| format!("failed to run the tests of {name}"))?;
 
     let mut totals = Totals::read(&output).unwrap_or_default();
     let success = status.is_some_and(|status| status.success());
@@ -105,10 +187,10 @@ fn run_one(executable: &Executable, arguments: &Arguments, temp: &Path) -> Resul
             || format!("killed after {deadline:?}"),
             |status| status.to_string(),
         );
-        eprintln!("{output}\n^^^ {}: {end}", executable.name);
+        eprintln!("{output}\n^^^ {name}: {end}");
     }
     if totals != Totals::default() {
-        eprintln!("{}: {totals} ({seconds:.1} s)", executable.name);
+        eprintln!("{name}: {totals} ({seconds:.1} s)");
     }
     Ok(totals)
 }

@@ -7,12 +7,15 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use futures::StreamExt as _;
 use rustix::process::Signal;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::ca::{Ca, Names};
@@ -40,11 +43,12 @@ pub struct Security {
     pub user: Option<(String, String)>,
 }
 
-/// The server that all tests of this process share, started at the first use. It ends with the process.
-pub async fn shared() -> Result<Arc<Nats>> {
-    static SHARED: OnceCell<Arc<Nats>> = OnceCell::const_new();
-    let start = async || Ok::<_, anyhow::Error>(Arc::new(Nats::start().await?));
-    SHARED.get_or_try_init(start).await.cloned()
+/// A message of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub subject: String,
+    pub id: String,
+    pub payload: Vec<u8>,
 }
 
 impl Nats {
@@ -89,6 +93,46 @@ impl Nats {
     /// What it said.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Everything a stream holds, in its order.
+    pub async fn messages(&self, stream: &str) -> Result<Vec<Message>> {
+        let mut options = async_nats::ConnectOptions::new();
+        if let Some(ca) = &self.security.ca {
+            options = options.tls_client_config(trusting(ca)?);
+        }
+        if let Some((user, password)) = &self.security.user {
+            options = options.user_and_password(user.clone(), password.clone());
+        }
+        let client = options.connect(self.url()).await?;
+        let stream = async_nats::jetstream::new(client)
+            .get_stream(stream)
+            .await?;
+        let reader = stream
+            .create_consumer(pull::Config {
+                ack_policy: AckPolicy::None,
+                ..pull::Config::default()
+            })
+            .await?;
+        let mut messages = Vec::new();
+        loop {
+            let mut page = reader.fetch().max_messages(500).messages().await?;
+            let before = messages.len();
+            while let Some(message) = page.next().await {
+                let message = message.map_err(|error| anyhow!(error))?;
+                let headers = message.headers.clone().unwrap_or_default();
+                messages.push(Message {
+                    subject: message.subject.to_string(),
+                    id: headers
+                        .get("Nats-Msg-Id")
+                        .map_or_else(String::new, |id| id.as_str().to_owned()),
+                    payload: message.payload.to_vec(),
+                });
+            }
+            if messages.len() == before {
+                return Ok(messages);
+            }
+        }
     }
 
     /// Ends it in order.
@@ -147,6 +191,18 @@ async fn greets(port: u16) -> bool {
     let mut greeting = String::new();
     let read = BufReader::new(stream).read_line(&mut greeting).await;
     read.is_ok() && greeting.starts_with("INFO ")
+}
+
+fn trusting(ca: &Ca) -> Result<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca.pem().as_bytes()) {
+        roots.add(certificate.map_err(|error| anyhow!("{error:?}"))?)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 /// A port that was free a moment ago. It must be the same after a restart, so the server can't choose it.

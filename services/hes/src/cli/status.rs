@@ -249,6 +249,14 @@ fn remark(state: &SyncState) -> Cell {
             };
             Cell::toned(format!("{times}{}", failure.message), Tone::Bad)
         }
+        // The next try is under way.
+        (None, "") if state.consecutive_failures > 0 => Cell::toned(
+            format!(
+                "failed {} times; being tried again",
+                state.consecutive_failures
+            ),
+            Tone::Warning,
+        ),
         (None, "") => Cell::from(""),
         (None, reason) => Cell::toned(reason, Tone::Warning),
     }

@@ -157,6 +157,11 @@ impl Apart {
         self.ready(index).await
     }
 
+    /// Whether no process has ended by itself.
+    pub fn all_running(&mut self) -> bool {
+        self.replicas.iter_mut().all(Replica::is_running)
+    }
+
     pub(super) async fn terminate(&mut self) -> Result<Option<i32>> {
         for replica in &self.replicas {
             replica.terminate();

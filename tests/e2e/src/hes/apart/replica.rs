@@ -63,6 +63,12 @@ impl Replica {
         self.address
     }
 
+    pub(super) fn is_running(&mut self) -> bool {
+        self.running
+            .as_mut()
+            .is_some_and(|running| running.ended().is_none())
+    }
+
     /// `kill -9`, and what it had said.
     pub(super) fn kill(&mut self) -> String {
         let said = self.log();
