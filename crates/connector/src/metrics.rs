@@ -2,9 +2,50 @@
 
 use directory::DomainId;
 use jiff::Timestamp;
-use metrics::{counter, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::store::{self, Run, Store};
+
+/// What each is, for whoever scrapes them.
+pub(crate) fn describe() {
+    describe_gauge!(
+        "hes_sync_accounts",
+        Unit::Count,
+        "Accounts known of a domain, by presence: member, rotation_only, left or deleted"
+    );
+    describe_gauge!(
+        "hes_sync_held_runs",
+        Unit::Count,
+        "Plans that wait for a person to decide"
+    );
+    describe_gauge!(
+        "hes_sync_consecutive_failures",
+        Unit::Count,
+        "Syncs of a domain that failed since one last ended well"
+    );
+    describe_gauge!(
+        "hes_sync_last_success_timestamp_seconds",
+        Unit::Seconds,
+        "When the newest sync of a domain that ended well began to read, in seconds since 1970"
+    );
+    describe_counter!(
+        "hes_sync_runs_total",
+        Unit::Count,
+        "Sync runs that reached a state they stay in, by that state"
+    );
+    describe_histogram!(
+        "hes_sync_run_duration_seconds",
+        Unit::Seconds,
+        "How long sync runs took"
+    );
+    describe_gauge!(
+        "hes_sync_plan_items",
+        Unit::Count,
+        "Items of a domain's newest plan, by class"
+    );
+}
 
 /// People by presence, the age of the last good read, and plans that wait.
 pub(crate) async fn people(store: &Store, domain: &DomainId) -> Result<(), store::Error> {

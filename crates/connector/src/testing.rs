@@ -54,6 +54,19 @@ impl World {
         name: &'static str,
         build: impl FnOnce(Deps) -> Service,
     ) -> Self {
+        Self::start_as("test", (dir, dir), config, clock, name, build).await
+    }
+
+    /// [`World::start`], as the replica `instance`: several may share the folder of the database, each with a folder of
+    /// its own for the bus.
+    pub async fn start_as(
+        instance: &str,
+        (dir, bus): (&Path, &Path),
+        config: FakeConfig,
+        clock: Option<ManualClock>,
+        name: &'static str,
+        build: impl FnOnce(Deps) -> Service,
+    ) -> Self {
         let shared: SharedClock = match &clock {
             Some(clock) => clock.shared(),
             None => SystemClock::shared(),
@@ -63,7 +76,7 @@ impl World {
             .await
             .unwrap();
         let now = shared.clone();
-        let bus = EmbeddedBus::open(&dir.join("bus.db"), Arc::new(move || now.now()))
+        let bus = EmbeddedBus::open(&bus.join("bus.db"), Arc::new(move || now.now()))
             .await
             .unwrap();
         let shutdown = Shutdown::new();
@@ -77,7 +90,7 @@ impl World {
             clock: shared,
             ids: Ids::system(),
             tasks: tasks.clone(),
-            instance: "test".to_owned(),
+            instance: instance.to_owned(),
         });
         let routes = Routes::new()
             .with(DomainServiceServer::new(config.clone()))

@@ -12,6 +12,7 @@ use storage::Database;
 use tracing::warn;
 
 use crate::grpc::{Connector, Passwords};
+use crate::metrics;
 use crate::peer::Peer;
 use crate::settings::Settings;
 use crate::source::Directory;
@@ -40,6 +41,7 @@ pub fn build<D: Directory>(
     deps: Deps,
     directory: D,
 ) -> Service {
+    metrics::describe();
     let Deps {
         database,
         bus,

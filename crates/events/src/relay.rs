@@ -60,6 +60,7 @@ impl Relay {
         name: &'static str,
         owner: String,
     ) -> Self {
+        describe();
         Self {
             database,
             bus,
@@ -132,8 +133,12 @@ impl Relay {
         loop {
             let mut reader = self.database.read().await?;
             let depth = outbox::depth(&mut reader).await?;
+            let waited = outbox::oldest(&mut reader).await?.map_or(0.0, |since| {
+                (self.now)().duration_since(since).as_secs_f64()
+            });
             drop(reader);
             metrics::gauge!("hes_outbox_depth", "database" => self.name).set(depth as f64);
+            metrics::gauge!("hes_outbox_oldest_seconds", "database" => self.name).set(waited);
             if depth == 0 || !self.publish_batch().await? {
                 return Ok(());
             }
@@ -189,6 +194,25 @@ impl Relay {
         outbox::prune(&mut transaction, (self.now)() - KEEP_PUBLISHED).await?;
         transaction.commit().await
     }
+}
+
+/// What each metric is, for whoever scrapes them.
+fn describe() {
+    metrics::describe_gauge!(
+        "hes_outbox_depth",
+        metrics::Unit::Count,
+        "Events that wait to be told, by the database they wait in"
+    );
+    metrics::describe_gauge!(
+        "hes_outbox_oldest_seconds",
+        metrics::Unit::Seconds,
+        "How long the oldest event that waits to be told has waited"
+    );
+    metrics::describe_counter!(
+        "hes_dead_letters_total",
+        metrics::Unit::Count,
+        "Events that a consumer gave up on; it takes a snapshot instead"
+    );
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use storage::{Database, Migrations};
 
 pub use migrate::{Migrated, migrate};
-pub use run::{Peers, bind, serve_metrics};
+pub use run::Peers;
 
 use arguments::Arguments;
 

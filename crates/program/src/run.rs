@@ -14,7 +14,7 @@ use runtime::{Channel, Ids, Shutdown, SystemClock, Tasks, telemetry, tls};
 use storage::settings::Engine;
 use storage::{Database, Error};
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::arguments::Arguments;
 use crate::settings::{Identity, Settings};
@@ -44,7 +44,7 @@ async fn serve<P: Program>(settings: Settings<P::Settings>) -> Result<()> {
     let tls = tls::server(&settings.grpc.tls).context("failed to set up TLS of the API")?;
     let listener = bind("grpc.listen", settings.grpc.listen).await?;
     let address = listener.local_addr()?;
-    serve_metrics(&settings.telemetry, &tasks).await?;
+    let metrics = serve_metrics(&settings.telemetry, &tasks).await?;
 
     let opening = database::<P>(&settings);
     let database = tokio::select! {
@@ -81,7 +81,12 @@ async fn serve<P: Program>(settings: Settings<P::Settings>) -> Result<()> {
         .start(vec![service], vec![listener])
         .context("failed to start the service")?;
     tokio::select! {
-        () = ready.until_ready() => print(&format!("listening on {scheme}://{address}\nready"))?,
+        () = ready.until_ready() => {
+            if let Some(address) = metrics {
+                print(&format!("metrics on http://{address}/metrics"))?;
+            }
+            print(&format!("listening on {scheme}://{address}\nready"))?;
+        }
         () = tasks.shutdown().signalled() => {}
     }
     let ended = running.wait().await;
@@ -147,24 +152,24 @@ impl Peers {
 }
 
 /// A listener at an address that the named setting gives.
-pub async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("failed to listen on {address}, as `{setting}` says"))
 }
 
-/// Collects metrics, and serves them where the settings say.
-pub async fn serve_metrics(settings: &telemetry::Settings, tasks: &Tasks) -> Result<()> {
+/// Collects metrics, and serves them where the settings say: at the address returned.
+async fn serve_metrics(
+    settings: &telemetry::Settings,
+    tasks: &Tasks,
+) -> Result<Option<SocketAddr>> {
     let listener = match settings.metrics_listen {
-        Some(address) => {
-            let listener = bind("telemetry.metrics_listen", address).await?;
-            info!("serving metrics on {}", listener.local_addr()?);
-            Some(listener)
-        }
+        Some(address) => Some(bind("telemetry.metrics_listen", address).await?),
         None => None,
     };
+    let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     telemetry::metrics::install()?.serve(listener, tasks);
-    Ok(())
+    Ok(address)
 }
 
 #[expect(clippy::print_stdout, reason = "what the user asked for")]

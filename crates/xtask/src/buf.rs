@@ -48,7 +48,7 @@ pub(crate) fn accept() -> Result<()> {
 }
 
 /// The program, installed in the target directory at the version that the rules were written for.
-fn buf() -> Result<PathBuf> {
+pub(crate) fn buf() -> Result<PathBuf> {
     let tools = run::root()?.join("target/tools/buf").join(VERSION);
     let program = tools.join("node_modules/.bin/buf");
     if !program.exists() {

@@ -67,6 +67,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("xtask", &[]),
     ("testkit", &[]),
+    // Measures the services from inside.
+    (
+        "bench",
+        &[
+            "api",
+            "config-service",
+            "events",
+            "runtime",
+            "sealing",
+            "storage",
+            "testkit",
+        ],
+    ),
     // Tests through the whole suite, from outside.
     ("e2e", &["api", "testkit"]),
 ];

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::print_stdout, reason = "a command line's answers")]
 
+mod bench;
 mod buf;
 mod check;
 mod compile;
 mod generate;
 mod imports;
 mod packages;
+mod python;
 mod run;
 mod test;
 mod totals;
@@ -23,6 +25,8 @@ enum Command {
     Test(test::Arguments),
     /// Format, lints, import rules, generated code, protobuf rules.
     Check,
+    /// Measure, in a release build, the rows of the README's table of speed.
+    Bench,
     /// Generate Rust from the protobuf files.
     Gen(generate::Arguments),
 }
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Test(arguments) => test::run(&arguments),
         Command::Check => check::run(),
+        Command::Bench => bench::run(),
         Command::Gen(arguments) => generate::run(&arguments),
     };
     match outcome {

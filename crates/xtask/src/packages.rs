@@ -106,6 +106,28 @@ pub(crate) fn ensure_npm() -> Result<()> {
     run::timed("install npm", || install(&["npm"]))
 }
 
+/// A Python that makes virtual environments.
+pub(crate) fn ensure_python() -> Result<&'static str> {
+    const DEBIANS: &str = "/usr/bin/python3";
+    let works = |program: &str| {
+        Command::new(program)
+            .args(["-c", "import ensurepip, venv"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if works("python3") {
+        return Ok("python3");
+    }
+    if !works(DEBIANS) {
+        run::timed("install python3-venv", || {
+            install(&["python3", "python3-venv"])
+        })?;
+    }
+    Ok(DEBIANS)
+}
+
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

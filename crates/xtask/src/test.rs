@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::compile::{self, Executable};
 use crate::totals::Totals;
-use crate::{packages, run};
+use crate::{buf, packages, python, run};
 
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 const LONG_DEADLINE: Duration = Duration::from_secs(3 * 60 * 60);
@@ -33,13 +33,17 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     packages::ensure_servers()?;
+    let tools = Tools {
+        python: python::ensure()?,
+        buf: buf::buf()?,
+    };
     let built = run::timed("build", compile::everything)?;
     let mut executables = built.executables;
     executables.sort_by_key(|executable| executable.name.clone());
 
     let temp = tempfile::Builder::new().prefix("hes-test-").tempdir()?;
     let mut totals = run::timed("test", || {
-        run_all(&plan(&executables), arguments, temp.path())
+        run_all(&plan(&executables), arguments, &tools, temp.path())
     })?;
     totals += run::timed("documentation tests", || {
         documentation(arguments, temp.path())
@@ -48,6 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 
     println!("{totals}");
     Ok(totals.failed == 0)
+}
+
+/// Programs of others that tests run.
+struct Tools {
+    python: PathBuf,
+    buf: PathBuf,
 }
 
 /// An executable, and the conditions under which its tests run.
@@ -84,6 +94,8 @@ const VARIANTS: &[Variant] = &[
             "e2e::outages",
             "e2e::replicas",
             "e2e::independent_clients",
+            "e2e::identities",
+            "e2e::metrics",
         ],
     },
 ];
@@ -113,14 +125,20 @@ fn plan(executables: &[Executable]) -> Vec<Planned<'_>> {
     let mut planned: Vec<_> = usual.chain(variants).collect();
     // The slow ones first: they start servers, and the rest fills the gaps.
     planned.sort_by_key(|planned| {
-        let slow = planned.executable.is_integration && planned.executable.name.starts_with("e2e");
+        let name = planned.executable.name.as_str();
+        let slow = name.starts_with("e2e::") || name == "connector::crash";
         (!slow, !planned.executable.is_integration)
     });
     planned
 }
 
 /// Runs the executables, as many at once as there are processors.
-fn run_all(planned: &[Planned<'_>], arguments: &Arguments, temp: &Path) -> Result<Totals> {
+fn run_all(
+    planned: &[Planned<'_>],
+    arguments: &Arguments,
+    tools: &Tools,
+    temp: &Path,
+) -> Result<Totals> {
     let queue = Mutex::new(planned.iter());
     let totals = Mutex::new(Totals::default());
     let poisoned = || anyhow!("a thread that ran tests panicked");
@@ -134,7 +152,7 @@ fn run_all(planned: &[Planned<'_>], arguments: &Arguments, temp: &Path) -> Resul
                         let Some(planned) = next else {
                             return Ok(());
                         };
-                        let one = run_one(planned, arguments, temp)?;
+                        let one = run_one(planned, arguments, tools, temp)?;
                         *totals.lock().map_err(|_| poisoned())? += one;
                     }
                 })
@@ -148,7 +166,12 @@ fn run_all(planned: &[Planned<'_>], arguments: &Arguments, temp: &Path) -> Resul
 }
 
 /// Runs one executable under the deadline, and shows what it said when a test failed.
-fn run_one(planned: &Planned<'_>, arguments: &Arguments, temp: &Path) -> Result<Totals> {
+fn run_one(
+    planned: &Planned<'_>,
+    arguments: &Arguments,
+    tools: &Tools,
+    temp: &Path,
+) -> Result<Totals> {
     let Planned {
         executable,
         variant,
@@ -162,6 +185,9 @@ fn run_one(planned: &Planned<'_>, arguments: &Arguments, temp: &Path) -> Result<
     // Servers on ports below 1024 need root.
     let mut command = packages::as_root(&path);
     environment(&mut command, arguments, temp);
+    command
+        .env("HES_TEST_PYTHON", &tools.python)
+        .env("HES_TEST_BUF", &tools.buf);
     if let Some(variant) = variant {
         let (variable, value) = variant.variable;
         command.env(variable, value);

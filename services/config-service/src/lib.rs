@@ -12,6 +12,7 @@ mod facade;
 mod grpc;
 mod log;
 mod mask;
+mod metrics;
 mod page;
 mod program;
 mod store;
@@ -49,7 +50,7 @@ use worker::{Bell, Worker};
 pub const NAME: &str = "config-service";
 
 /// The schema of the service's database.
-pub const MIGRATIONS: Migrations = storage::migrations!["0001_init"];
+pub const MIGRATIONS: Migrations = storage::migrations!["0001_init", "0002_counts"];
 
 /// Every setting of this service with its default, commented.
 pub const DEFAULT_SETTINGS: &str = include_str!("../settings.default.toml");
@@ -111,6 +112,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
     };
     let standing = Standing::new(db.clone(), bus.clone(), Arc::clone(&now));
     let relay = Relay::new(db.clone(), bus.clone(), now, NAME, instance.clone());
+    metrics::describe();
     let (bell, readiness) = (Bell::default(), Readiness::default());
     let domains = Domains {
         db: db.clone(),

@@ -10,13 +10,14 @@ use runtime::{Readiness, SharedClock, Shutdown};
 use storage::Database;
 use storage::lease::{self, Lease};
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::backoff::backoff;
 use crate::connectors::Connectors;
 use crate::consumer::{self, ACTOR};
 use crate::domains::{By, DomainError, Domains, domain_name};
 use crate::employees::{ApplyError, Employees};
+use crate::metrics;
 use crate::store::{self, StoreError, Work, WorkKind};
 
 const BATCH: usize = 256;
@@ -105,6 +106,12 @@ impl Worker {
 
     /// Does what there is to do, unless another replica does.
     async fn round(&self) -> Round {
+        if let Err(error) = metrics::tell(&self.domains.db).await {
+            debug!(
+                error = &error as &dyn std::error::Error,
+                "employees could not be counted"
+            );
+        }
         let lease = match self.claim().await {
             Ok(Some(lease)) => lease,
             Ok(None) => {

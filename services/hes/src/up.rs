@@ -163,8 +163,9 @@ async fn serve(settings: Settings, dir: &DataDir) -> Result<(), Failure> {
             wiring::is_first_start(dir),
         )?,
     };
-    let (services, closing) = wiring.services(&settings).await?;
+    // Before the services, which say what theirs mean.
     serve_metrics(&settings.telemetry, &tasks).await?;
+    let (services, closing) = wiring.services(&settings).await?;
 
     let host = Host {
         grpc: settings.grpc,

@@ -1,6 +1,7 @@
 //! Directories in memory, one a domain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::config::v1 as config;
@@ -29,6 +30,7 @@ pub struct Shared {
     down: Arc<Mutex<Option<Failure>>>,
     /// Whether pages come.
     gate: Arc<watch::Sender<bool>>,
+    opened: Arc<AtomicUsize>,
 }
 
 impl FakeDirectories {
@@ -39,6 +41,7 @@ impl FakeDirectories {
             hidden: Arc::default(),
             down: Arc::default(),
             gate: Arc::new(watch::Sender::new(true)),
+            opened: Arc::default(),
         };
         let mut directories = locked(&self.0);
         directories.insert(format!("domains/{domain}"), shared.clone());
@@ -60,6 +63,11 @@ impl Shared {
     /// Whether it can be opened.
     pub fn set_down(&self, failure: Option<Failure>) {
         *locked(&self.down) = failure;
+    }
+
+    /// How often somebody began to read it.
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::SeqCst)
     }
 
     /// Stops pages from coming, or lets them come again.
@@ -92,6 +100,7 @@ impl Directory for FakeDirectories {
             return Err(failure.clone());
         }
         let source = locked(&shared.source).clone();
+        shared.opened.fetch_add(1, Ordering::SeqCst);
         Ok(Opened {
             server: "dc1.test:636".to_owned(),
             identity: proto::DirectoryIdentity {

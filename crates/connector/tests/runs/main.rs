@@ -4,6 +4,7 @@
 mod changes;
 mod decisions;
 mod domains;
+mod replicas;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,9 @@ use std::path::Path;
 
 use api::connector::v1::{SyncRun, SyncRunState};
 use api::directory::v1::{Account, Presence};
-use connector::Settings;
 use connector::testing::{FakeConfig, FakeDirectories, Shared, World, domain};
-use runtime::ManualClock;
+use connector::{Deps, Settings};
+use runtime::{ManualClock, Service};
 use sync::testing::FakeSource;
 use tempfile::TempDir;
 
@@ -50,15 +51,25 @@ impl Test {
 }
 
 pub(crate) async fn start(dir: &Path, test: &Test, clock: Option<ManualClock>) -> World {
+    let build = build(test);
+    World::start(dir, test.config.clone(), clock, "ad-connector", build).await
+}
+
+/// As a replica, on the database in `dir`, with a bus of its own in `bus`.
+pub(crate) async fn start_as(instance: &str, dir: &Path, bus: &Path, test: &Test) -> World {
+    let (config, build) = (test.config.clone(), build(test));
+    World::start_as(instance, (dir, bus), config, None, "ad-connector", build).await
+}
+
+fn build(test: &Test) -> impl FnOnce(Deps) -> Service + use<> {
     let directories = test.directories.clone();
-    World::start(dir, test.config.clone(), clock, "ad-connector", |deps| {
+    |deps| {
         let settings = Settings {
             batch: 3,
             ..Settings::default()
         };
         connector::build("ad-connector", settings, deps, directories)
-    })
-    .await
+    }
 }
 
 pub(crate) fn state(run: &SyncRun) -> SyncRunState {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use metrics::{Unit, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -40,7 +41,28 @@ pub fn install() -> Result<Metrics, Error> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(Error)?;
+    describe();
     Ok(installed.insert(Metrics(handle)).clone())
+}
+
+/// What each of this crate's metrics is, for whoever scrapes them.
+fn describe() {
+    describe_histogram!(
+        "rpc_server_call_duration_seconds",
+        Unit::Seconds,
+        "How long calls took that were answered here, by method and status; cancelled ones too"
+    );
+    describe_histogram!(
+        "rpc_client_call_duration_seconds",
+        Unit::Seconds,
+        "How long calls took that were made from here, by method and status"
+    );
+    describe_gauge!(
+        "hes_build_info",
+        Unit::Count,
+        "Always 1; the version is a label"
+    );
+    gauge!("hes_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
 async fn sweep(metrics: Metrics) {

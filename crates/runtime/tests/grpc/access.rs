@@ -106,6 +106,60 @@ async fn a_service_is_known_by_the_one_name_in_its_verified_certificate() {
     );
 }
 
+/// What is meant for one service must not reach another, or whoever got hold of its address.
+#[tokio::test]
+async fn a_server_must_prove_to_be_the_service_that_is_meant() {
+    let host = "DNS:localhost";
+    for (names, named) in [
+        (
+            &[host, "URI:spiffe://hes/config-service"][..],
+            "names config-service",
+        ),
+        (&[host], "names no service"),
+        (
+            &[host, "URI:spiffe://evil/ad-connector"],
+            "names no service",
+        ),
+        (
+            &[
+                host,
+                "URI:spiffe://hes/ad-connector",
+                "URI:spiffe://hes/console",
+            ],
+            "names no service",
+        ),
+    ] {
+        let world = World::named(Settings::default(), names).await;
+        let refused = call(&world.meaning("ad-connector"), "Echo")
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+        assert!(
+            refused
+                .message()
+                .contains("does not prove to be ad-connector"),
+            "{refused:?}"
+        );
+        assert!(refused.message().contains(named), "{refused:?}");
+    }
+
+    let right = World::named(
+        Settings::default(),
+        &[host, "URI:spiffe://hes/ad-connector"],
+    )
+    .await;
+    call(&right.meaning("ad-connector"), "Echo").await.unwrap();
+    // By another name of the same machine it does not count.
+    let elsewhere = World::named(
+        Settings::default(),
+        &["DNS:elsewhere", "URI:spiffe://hes/ad-connector"],
+    )
+    .await;
+    call(&elsewhere.meaning("ad-connector"), "Echo")
+        .await
+        .unwrap_err();
+}
+
 #[tokio::test]
 async fn metadata_cannot_change_the_identity_that_the_process_gave() {
     let world = World::start().await;

@@ -51,9 +51,14 @@ impl World {
         Self::with(Settings::default()).await
     }
 
-    pub(crate) async fn with(mut settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
+        Self::named(settings, &["DNS:localhost"]).await
+    }
+
+    /// With a server's certificate for these names.
+    pub(crate) async fn named(mut settings: Settings, names: &[&str]) -> Self {
         let certificates = Certificates::make();
-        let (certificate, key) = certificates.issue("localhost", &["DNS:localhost"]);
+        let (certificate, key) = certificates.issue("localhost", names);
         settings.tls = tls::Settings {
             certificate_file: Some(certificate),
             key_file: Some(key),
@@ -114,6 +119,16 @@ impl World {
     pub(crate) fn bearing(&self, token: impl Into<SecretString>) -> Channel {
         let options = Options {
             token: Some(token.into()),
+            ..self.options()
+        };
+        channel::connect(&self.url(), &options).unwrap()
+    }
+
+    /// To a named service of the suite, with a viewer's token.
+    pub(crate) fn meaning(&self, service: &str) -> Channel {
+        let options = Options {
+            token: Some("vera".to_owned().into()),
+            server: Some(service.parse().unwrap()),
             ..self.options()
         };
         channel::connect(&self.url(), &options).unwrap()

@@ -2,6 +2,7 @@
 
 mod replica;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct Apart {
     /// Between the services and NATS.
     pub to_nats: Proxy,
     databases: Vec<Database>,
+    /// Signs the services' certificates.
+    pub ca: Ca,
 }
 
 impl Apart {
@@ -95,6 +98,7 @@ impl Apart {
             to_postgres,
             to_nats,
             databases,
+            ca,
         };
         apart.start_all().await?;
         Ok(apart)
@@ -155,6 +159,24 @@ impl Apart {
         let replica = self.replicas.get_mut(index).context("no such replica")?;
         replica.start()?;
         self.ready(index).await
+    }
+
+    /// Where the first replica of a service listens.
+    pub fn address(&self, service: &str) -> Result<SocketAddr> {
+        let index = SERVICES.iter().position(|name| *name == service);
+        index
+            .and_then(|index| self.replicas.get(index * REPLICAS))
+            .and_then(Replica::address)
+            .context("no such service")
+    }
+
+    /// What each replica says of itself to Prometheus, where it was set to.
+    pub async fn metrics(&self) -> Result<Vec<(String, String)>> {
+        let mut pages = Vec::new();
+        for replica in &self.replicas {
+            pages.push((replica.service().to_owned(), replica.metrics().await?));
+        }
+        Ok(pages)
     }
 
     /// Whether no process has ended by itself.

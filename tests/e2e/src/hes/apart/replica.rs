@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use testkit::programs::{self, Running};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::hes::{DEADLINE, address};
 
@@ -61,6 +63,35 @@ impl Replica {
 
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    pub(super) fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// A scrape.
+    pub(super) async fn metrics(&self) -> Result<String> {
+        let said = self
+            .running
+            .as_ref()
+            .map(Running::stdout)
+            .unwrap_or_default();
+        let address = said
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix("metrics on http://")?
+                    .strip_suffix("/metrics")
+            })
+            .context("it serves no metrics")?;
+        let mut stream = TcpStream::connect(address).await?;
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+        ensure!(head.starts_with("HTTP/1.1 200"), "{head}");
+        Ok(body.to_owned())
     }
 
     pub(super) fn is_running(&mut self) -> bool {
