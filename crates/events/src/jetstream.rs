@@ -72,7 +72,8 @@ impl JetStreamBus {
         if let Some(ledger) = &*ledger {
             return Ok(ledger.clone());
         }
-        let opened = Ledger::open(self.0.connection.clone(), self.0.replicas).await?;
+        let connection = self.0.connection.clone();
+        let opened = Box::pin(Ledger::open(connection, self.0.replicas)).await?;
         Ok(ledger.insert(opened).clone())
     }
 

@@ -399,3 +399,48 @@ async fn a_server_that_is_too_old_is_refused_by_its_version() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn an_event_that_kills_its_consumer_takes_no_other_with_it() {
+    let server = Nats::start().await.unwrap();
+    let bus = connect(&server).await;
+    let spec = spec("killed", Duration::from_millis(300));
+    let batch: Vec<_> = (1..=5).map(|number| event(number, "account")).collect();
+    bus.publish(&batch).await.unwrap();
+
+    // Event 3 kills the process whenever it is delivered, before the others of its batch are acknowledged. Meanwhile
+    // others come, which nobody suspects.
+    let (mut done, mut round, mut gap) = (Vec::new(), 0, false);
+    while !gap {
+        round += 1;
+        bus.publish(&[event(100 + round, "account")]).await.unwrap();
+        let mut consumer = bus.consumer(spec.clone()).await.unwrap();
+        loop {
+            let Received::Events(events) = consumer.next(100).await.unwrap() else {
+                gap = true;
+                break;
+            };
+            if ids(&events).contains(&3) {
+                break;
+            }
+            consumer.ack(&events).await.unwrap();
+            done.extend(ids(&events));
+        }
+    }
+
+    let dead = bus.dead_letters("killed").await.unwrap();
+    let dead: Vec<_> = dead.iter().map(|dead| dead.envelope.id.as_u128()).collect();
+    assert_eq!(dead, [3]);
+    let mut consumer = bus.consumer(spec).await.unwrap();
+    assert!(matches!(
+        consumer.next(10).await.unwrap(),
+        Received::Gap { .. }
+    ));
+    consumer.close_gap().await.unwrap();
+    let expected: Vec<u128> = [1, 2, 4, 5].into_iter().chain(101..=100 + round).collect();
+    while !expected.iter().all(|id| done.contains(id)) {
+        let rest = events(&mut consumer, 10).await;
+        consumer.ack(&rest).await.unwrap();
+        done.extend(ids(&rest));
+    }
+}

@@ -49,10 +49,12 @@ impl Caller {
     }
 
     /// What the rule in the descriptor says of them.
-    fn verdict(&self, method: &MethodDescriptor) -> Verdict {
+    fn verdict(&self, server: &str, method: &MethodDescriptor) -> Verdict {
         let (roles, services) = rule(method);
         match self {
             Self::Anonymous | Self::TwoServices => Verdict::Stranger,
+            // People come to config-service alone: nobody else knows their tokens.
+            Self::Administrator if server != "config-service" => Verdict::Stranger,
             // The administrator is an operator and a viewer too, and nothing else.
             Self::Administrator if roles.iter().any(|role| (1..=3).contains(role)) => {
                 Verdict::MayCall
@@ -198,7 +200,7 @@ async fn every_method_answers_every_caller_as_its_rule_says() -> Result<()> {
                 for method in service.methods() {
                     let name = format!("{}/{}", service.full_name(), method.name());
                     let answer = world.call(&channel, &name, &caller).await;
-                    if Verdict::of(&answer) != caller.verdict(&method) {
+                    if Verdict::of(&answer) != caller.verdict(server, &method) {
                         wrong.push(format!("{caller:?} got {answer:?} of {name} at {server}"));
                     }
                     asked += 1;
@@ -222,7 +224,11 @@ fn secrets_and_passwords_are_for_the_services_that_need_them_alone() -> Result<(
             &["ad-connector", "entra-connector"][..],
         ),
         ("hes.connector.v1.PasswordService", &["rotation-scheduler"]),
-        ("hes.connector.v1.ConnectorService", &["config-service"]),
+        // rotation-scheduler takes snapshots of accounts.
+        (
+            "hes.connector.v1.ConnectorService",
+            &["config-service", "rotation-scheduler"],
+        ),
     ] {
         let service = pool.get_service_by_name(service).context("a service")?;
         for method in service.methods() {

@@ -107,13 +107,12 @@ async fn the_numbers_are_right_and_each_is_explained_there_and_in_the_documentat
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/observability.md");
     let page = std::fs::read_to_string(page)?;
-    let mut families = BTreeSet::new();
+    let (mut families, mut called) = (BTreeSet::new(), BTreeSet::new());
     for (service, text) in world.hes.parts()?.metrics().await? {
         let scrape = Scrape::read(&text)?;
-        assert!(
-            scrape.value(&["rpc_server_call_duration_seconds_count"]) > Some(0.0),
-            "{service}"
-        );
+        if scrape.value(&["rpc_server_call_duration_seconds_count"]) > Some(0.0) {
+            called.insert(service.clone());
+        }
         for family in scrape.types.keys() {
             assert!(
                 scrape.help.contains(family),
@@ -125,11 +124,12 @@ async fn the_numbers_are_right_and_each_is_explained_there_and_in_the_documentat
             );
         }
         assert!(
-            !text.contains("person") && !text.contains("corp.test"),
+            !text.contains("person0") && !text.contains("corp.test"),
             "{text}"
         );
         families.extend(scrape.types.into_keys());
     }
+    assert_eq!(called.len(), 2, "calls of {called:?} alone were counted");
     // And nothing is documented that isn't there, but what only trouble brings.
     for line in page.lines().filter_map(|line| line.strip_prefix("| `")) {
         let (name, _) = line.split_once('`').context("a name")?;

@@ -1,7 +1,7 @@
 //! A real NATS server with JetStream on 127.0.0.1, stopped and killed at will.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +59,7 @@ impl Nats {
 
     pub async fn start_with(security: Security) -> Result<Self> {
         let dir = place::temp_dir("nats")?;
-        let port = free_port()?;
+        let port = place::free_port()?;
         write_config(dir.path(), port, &security)?;
         let process = spawn(dir.path())?;
         let server = Self {
@@ -203,12 +203,6 @@ fn trusting(ca: &Ca) -> Result<rustls::ClientConfig> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth())
-}
-
-/// A port that was free a moment ago. It must be the same after a restart, so the server can't choose it.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }
 
 fn write_config(dir: &Path, port: u16, security: &Security) -> Result<()> {

@@ -1,8 +1,10 @@
 //! Where things lie: the target directory of the running test, and folders that live as long as one test.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
@@ -70,6 +72,23 @@ pub(crate) fn let_others_pass(dir: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A port of 127.0.0.1 for a server that must have the same one after a restart. Not one that the kernel gives to clients:
+/// while the server is down another could get it, or a client that keeps trying could connect to itself.
+pub(crate) fn free_port() -> Result<u16> {
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let spread = std::process::id().wrapping_mul(7_919).wrapping_add(number);
+        let port = u16::try_from(FIRST + spread % PORTS)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(anyhow!("no port of 127.0.0.1 is free"))
 }
 
 impl Root {

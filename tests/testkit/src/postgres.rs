@@ -71,7 +71,7 @@ impl Postgres {
         let data = dir.path().join("data");
         let password = cluster::copy_into(&data, &account).await?;
         cluster::install(&data, &issued, &account)?;
-        let port = cluster::free_port()?;
+        let port = place::free_port()?;
         let process = cluster::spawn(&data, port, &account)?;
         let server = Self {
             process: Mutex::new(process),

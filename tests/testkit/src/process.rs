@@ -66,6 +66,9 @@ impl Supervised {
     pub(crate) fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
             let _ = kill_process_group(self.group, signal);
+            if signal == Signal::STOP {
+                stands_still(self.group);
+            }
         }
     }
 
@@ -73,6 +76,9 @@ impl Supervised {
     pub(crate) fn signal_leader(&self, signal: Signal) {
         if self.ended.is_none() {
             let _ = kill_process(self.group, signal);
+            if signal == Signal::STOP {
+                stands_still(self.group);
+            }
         }
     }
 
@@ -84,6 +90,9 @@ impl Supervised {
         for child in children.unwrap_or_default().split_ascii_whitespace() {
             if let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
                 let _ = kill_process(child, signal);
+                if signal == Signal::STOP {
+                    stands_still(child);
+                }
             }
         }
     }
@@ -122,6 +131,23 @@ impl Supervised {
         let _ = self.watchdog.kill();
         let _ = self.watchdog.wait();
         self.ended = Some(status);
+    }
+}
+
+/// Waits until a stopped process stands still: the signal is only on its way, and a server goes on answering until it comes.
+fn stands_still(process: Pid) {
+    let path = format!("/proc/{}/stat", process.as_raw_nonzero());
+    for _ in 0..1_000 {
+        let state = std::fs::read_to_string(&path).unwrap_or_default();
+        // Behind the name, which may hold anything: T is stopped, Z and X are dead.
+        let state = state
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next());
+        if matches!(state, None | Some('T' | 't' | 'Z' | 'X')) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event};
-use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::watch;
@@ -209,7 +208,7 @@ fn options(settings: &Settings) -> Result<ConnectOptions, ConnectError> {
     }
     let mut options = ConnectOptions::new().require_tls(secure);
     if secure {
-        options = options.tls_client_config(tls(settings)?);
+        options = tls(options, settings)?;
     }
     if let Some(path) = given(&settings.credentials_file) {
         let text = zeroize::Zeroizing::new(read("the credentials", path)?);
@@ -248,40 +247,31 @@ fn is_secure(servers: &[String]) -> Result<bool, ConnectError> {
     secure.ok_or(ConnectError::NoServer)
 }
 
-/// Always verified: there is nothing that could switch it off (K3).
-fn tls(settings: &Settings) -> Result<ClientConfig, ConnectError> {
-    let mut roots = RootCertStore::empty();
-    match given(&settings.ca_file) {
-        Some(path) => {
-            for certificate in certificates(path)? {
-                roots.add(certificate).map_err(ConnectError::Tls)?;
-            }
-        }
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+/// Always verified: there is nothing that could switch it off (K3). A private authority is the only one trusted; without
+/// one, those that the system trusts. The client reads the files at each connection, so that renewed ones count; they are
+/// read here for an error that comes early and names the file.
+fn tls(mut options: ConnectOptions, settings: &Settings) -> Result<ConnectOptions, ConnectError> {
+    if let Some(path) = given(&settings.ca_file) {
+        certificates(path)?;
+        options = options.add_root_certificates(path.to_owned());
     }
-    let builder =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(ConnectError::Tls)?
-            .with_root_certificates(roots);
     match (given(&settings.certificate_file), given(&settings.key_file)) {
         (Some(chain), Some(key_file)) => {
+            certificates(chain)?;
             let pem = zeroize::Zeroizing::new(read("the private key", key_file)?);
-            let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            PrivateKeyDer::from_pem_slice(pem.as_bytes())
                 .map_err(|_| content("private key in PEM", key_file))?;
-            builder
-                .with_client_auth_cert(certificates(chain)?, key)
-                .map_err(ConnectError::Tls)
+            Ok(options.add_client_certificate(chain.to_owned(), key_file.to_owned()))
         }
         (Some(path), None) | (None, Some(path)) => Err(content(
             "certificate with a key: `certificate_file` and `key_file` go together",
             path,
         )),
-        (None, None) => Ok(builder.with_no_client_auth()),
+        (None, None) => Ok(options),
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+fn certificates(path: &Path) -> Result<(), ConnectError> {
     let pem = read("certificates", path)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
@@ -289,7 +279,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectErro
     if certificates.is_empty() {
         return Err(content("certificates in PEM", path));
     }
-    Ok(certificates)
+    Ok(())
 }
 
 fn read(what: &'static str, path: &Path) -> Result<String, ConnectError> {

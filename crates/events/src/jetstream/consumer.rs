@@ -45,10 +45,10 @@ pub(super) struct JetStreamConsumer {
     held: VecDeque<Message>,
     /// Handed out, not answered.
     in_hand: BTreeMap<(i64, u32), Acker>,
-    /// Events are fetched one by one, until one comes that is above suspicion.
-    careful: bool,
     gap: Option<Gap>,
     checked: Instant,
+    /// Up to which event of the stream what expired is told already.
+    told_until: u64,
 }
 
 impl JetStreamConsumer {
@@ -63,7 +63,7 @@ impl JetStreamConsumer {
             return Err(Error::Name(spec.name));
         }
         let consumer = find_or_make(&connection, &stream, &ledger, &spec).await?;
-        let opened = Self {
+        let mut opened = Self {
             connection,
             ledger,
             stream,
@@ -72,24 +72,26 @@ impl JetStreamConsumer {
             asked: None,
             held: VecDeque::new(),
             in_hand: BTreeMap::new(),
-            careful: true,
             gap: None,
             checked: Instant::now(),
+            told_until: 0,
         };
         opened.find_expired().await?;
         Ok(opened)
     }
 
-    /// Events are kept for days only: notes a gap when some went before they were delivered. Done before events are
-    /// asked for, which makes the server forget where it stood.
-    async fn find_expired(&self) -> Result<(), Error> {
+    /// Events are kept for days only: notes a gap when some went that were not acknowledged, delivered or not. Done before
+    /// events are asked for, which makes the server forget where it stood.
+    async fn find_expired(&mut self) -> Result<(), Error> {
         let doing = "see what a consumer was told";
         let stream = self.connection.ask(doing, self.stream.get_info()).await?;
         let consumer = self.connection.ask(doing, self.consumer.get_info()).await?;
-        let next = consumer.delivered.stream_sequence + 1;
-        if next < stream.state.first_sequence && stream.state.last_sequence >= next {
+        let next = consumer.ack_floor.stream_sequence + 1;
+        let first = stream.state.first_sequence;
+        if next < first && next <= stream.state.last_sequence && self.told_until < first {
             let reason = "events were older than the stream keeps";
             self.ledger.mark(&self.spec.name, reason).await?;
+            self.told_until = first;
         }
         Ok(())
     }
@@ -123,13 +125,19 @@ impl JetStreamConsumer {
             self.asked = Some(self.connection.ask(ASK, first.messages()).await?);
         }
         self.take().await?;
-        self.careful &= self.held.iter().any(|message| attempt(message) > 1);
-        if !self.held.is_empty() && !self.careful && self.held.len() < limit {
+        if !self.held.is_empty() && self.held.len() < limit && self.is_above_suspicion().await? {
             let rest = self.consumer.fetch().max_messages(limit - self.held.len());
             self.asked = Some(self.connection.ask(ASK, rest.messages()).await?);
             self.take().await?;
         }
         Ok(())
+    }
+
+    /// Whether no event that was delivered before waits to be delivered again. Such are fetched one by one, since what is
+    /// fetched with one that kills its process would count an attempt, too.
+    async fn is_above_suspicion(&self) -> Result<bool, Error> {
+        let info = self.connection.ask(ASK, self.consumer.get_info()).await?;
+        Ok(info.num_redelivered == 0 && self.held.iter().all(|message| attempt(message) == 1))
     }
 
     /// Holds what the request brings, which a wait that ended early left open.
@@ -184,7 +192,6 @@ impl JetStreamConsumer {
                 self.bury(&delivery, &acker, self.spec.max_deliver).await?;
                 continue;
             }
-            self.careful |= suspect;
             self.in_hand.retain(|(of, _), _| *of != sequence);
             self.in_hand.insert((sequence, attempt), acker);
             deliveries.push(delivery);

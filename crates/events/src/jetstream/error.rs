@@ -29,8 +29,6 @@ pub enum ConnectError {
     },
     #[error("{} holds no {what}", path.display())]
     Content { what: &'static str, path: PathBuf },
-    #[error("failed to set up TLS with NATS")]
-    Tls(#[source] rustls::Error),
     #[error("failed to set up the client of NATS")]
     Client(#[source] async_nats::ConnectError),
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Settings {
     /// `tls://HOST:PORT`, or `nats://HOST:PORT` for plaintext behind a mesh or on loopback; several of one cluster.
     pub servers: Vec<String>,
-    /// Certificates of the authorities to trust, as PEM. Empty: the public ones.
+    /// Certificates of the authorities to trust, as PEM. Empty: those that the system trusts.
     pub ca_file: PathBuf,
     /// The client's certificate, where the servers ask for one.
     pub certificate_file: PathBuf,

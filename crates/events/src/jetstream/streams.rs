@@ -135,7 +135,8 @@ async fn adjust(connection: &Connection, stream: Stream, wanted: Config) -> Resu
         } else {
             wanted.duplicate_window
         },
-        num_replicas: wanted.num_replicas,
+        // Only upwards: services that are told different numbers must not undo each other.
+        num_replicas: wanted.num_replicas.max(found.num_replicas),
         description: wanted.description.clone(),
         ..found.clone()
     };

@@ -1,7 +1,6 @@
 //! The files of a server, kept between runs before its first start, and the process on them.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -169,12 +168,6 @@ pub(super) fn install(data: &Path, issued: &Issued, account: &Account) -> Result
     account.give(data)?;
     std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700))?;
     Ok(())
-}
-
-/// A port that was free a moment ago: PostgreSQL can't choose one itself.
-pub(super) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }
 
 pub(super) fn spawn(data: &Path, port: u16, account: &Account) -> Result<Supervised> {
