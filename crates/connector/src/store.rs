@@ -127,6 +127,17 @@ impl Store {
         Ok(lease)
     }
 
+    /// Gives up the domain, if the owner has it.
+    pub async fn leave(&self, domain: &DomainId, owner: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let claimed =
+            lease::claim(&mut tx, &format!("sync:{domain}"), owner, Duration::ZERO).await?;
+        if let Some(lease) = claimed {
+            lease::release(&mut tx, &lease).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// Does work while the lease is held, then gives it up.
     pub async fn under<T>(
         &self,

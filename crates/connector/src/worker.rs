@@ -53,11 +53,11 @@ impl<D: Directory> Supervisor<D> {
             let mended = last
                 .replace(domain.clone())
                 .is_some_and(|last| last != domain);
-            let span = info_span!("sync", domain.id = %domain.id);
+            let span = info_span!(target: telemetry::UNTRACED, "sync", domain.id = %domain.id);
             let looking = self.look(&domain, mended).instrument(span);
             let look = tokio::select! {
                 biased;
-                () = shutdown.signalled() => return,
+                () = shutdown.signalled() => return self.leave(&domain).await,
                 changed = settings.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -83,6 +83,14 @@ impl<D: Directory> Supervisor<D> {
         }
     }
 
+    /// Lets another replica have the domain at once. Without it, it would wait for the lease to end.
+    async fn leave(&self, domain: &Configured) {
+        let left = self.store.leave(&domain.id, &self.instance);
+        if let Err(error) = left.await {
+            warn!(domain.id = %domain.id, "left the domain's lease to end: {}", chain(&error));
+        }
+    }
+
     async fn look(&self, domain: &Configured, mended: bool) -> Result<Look, store::Error> {
         let expiry = self.store.expire(&domain.id).await?;
         metrics::people(&self.store, &domain.id).await?;
@@ -100,13 +108,13 @@ impl<D: Directory> Supervisor<D> {
             let until = [Some(due), expiry, retry].into_iter().flatten().min();
             return Ok(Look::Wait(until));
         }
-        // Another process may be at it; it is asked again when its lease would end.
+        // Another process may be at it; it gives the domain up when it is done, or when its lease ends.
         let Some(lease) = self
             .store
             .claim(&domain.id, &self.instance, self.settings.lease)
             .await?
         else {
-            return Ok(Look::Wait(now.checked_add(self.settings.lease / 2).ok()));
+            return Ok(Look::Wait(now.checked_add(self.settings.lease / 6).ok()));
         };
         let work = self.take_what_is_left(domain, &lease);
         self.store.under(&lease, self.settings.lease, work).await?;

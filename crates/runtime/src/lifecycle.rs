@@ -7,5 +7,5 @@ mod shutdown;
 mod tasks;
 
 pub use shutdown::{Shutdown, SignalsError};
+pub(crate) use tasks::panic_message;
 pub use tasks::{OnEnd, Outcome, Stuck, Tasks};
-pub(crate) use tasks::{TASK, panic_message};

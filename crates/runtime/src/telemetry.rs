@@ -22,9 +22,9 @@ use tracing_subscriber::{
 
 pub use trace::{current_traceparent, inject, received, sent, with_parent, with_parent_of};
 
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 
-use crate::{lifecycle::TASK, settings};
+use crate::settings;
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,8 +98,8 @@ pub fn init(settings: &Settings, service: &str) -> Result<Guard, Error> {
         .with_filter(filter_fn(is_traced));
     tracing_subscriber::registry()
         .with(traces)
-        .with(logs(settings.format))
-        .with(filter)
+        // The filter is the logs' alone: who wants fewer lines still wants whole traces.
+        .with(logs(settings.format).with_filter(filter))
         .try_init()
         .map_err(Error::Twice)?;
     Ok(Guard { provider })
@@ -113,15 +113,17 @@ pub fn init_traces(settings: &Settings, service: &str) -> Result<Guard, Error> {
         .with_filter(filter_fn(is_traced));
     tracing_subscriber::registry()
         .with(traces)
-        .with(EnvFilter::new("info"))
         .try_init()
         .map_err(Error::Twice)?;
     Ok(Guard { provider })
 }
 
-/// A task's own span lives as long as its process: what happens in it begins traces of its own.
+/// The target of spans that give logs their context and are no part of a trace: such as a task's own, which lives as long
+/// as its process, so that what happens in it begins traces of its own.
+pub const UNTRACED: &str = "untraced";
+
 fn is_traced(metadata: &Metadata<'_>) -> bool {
-    !(metadata.is_span() && metadata.name() == TASK)
+    *metadata.level() <= Level::INFO && metadata.target() != UNTRACED
 }
 
 fn logs<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>

@@ -52,12 +52,25 @@ impl Database {
                 pool,
                 query_timeout,
             } => Inner::Postgres(
-                PgTransaction::read(pool, *query_timeout)
+                Box::pin(PgTransaction::read(pool, *query_timeout))
                     .await
                     .map_err(Error::Begin)?,
             ),
         };
         Ok(Reader(inner))
+    }
+
+    /// For one query, which is cheaper without a transaction around it. Several may each see another moment.
+    pub async fn single(&self) -> Result<Reader, Error> {
+        let Engine::Postgres {
+            pool,
+            query_timeout,
+        } = &*self.0
+        else {
+            return self.read().await;
+        };
+        let single = Box::pin(PgTransaction::single(pool, *query_timeout)).await;
+        Ok(Reader(Inner::Postgres(single.map_err(Error::Begin)?)))
     }
 
     /// A transaction to write in. It holds the write lock from its start: one that read first and then had to wait for
@@ -72,7 +85,7 @@ impl Database {
                 pool,
                 query_timeout,
             } => Inner::Postgres(
-                PgTransaction::write(pool, *query_timeout)
+                Box::pin(PgTransaction::write(pool, *query_timeout))
                     .await
                     .map_err(Error::Begin)?,
             ),

@@ -8,7 +8,7 @@ mod transaction;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 pub(crate) use transaction::PgTransaction;
 
@@ -17,8 +17,6 @@ use crate::{Error, Settings};
 
 /// A transaction that waits for its client longer is ended: a client that was stopped must not keep the others waiting.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
-/// How long ending what a connection's last user left open may take before the connection counts as dead.
-const RELEASE: Duration = Duration::from_secs(5);
 /// Older servers lack `client_connection_check_interval`, and are no longer maintained.
 const OLDEST: u32 = 14;
 
@@ -27,15 +25,8 @@ pub(crate) fn pool(settings: &Postgres, place: &Place) -> Result<PgPool, Error> 
     Ok(PgPoolOptions::new()
         .max_connections(settings.connections.max(2))
         .acquire_timeout(settings.acquire_timeout())
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                // Whatever its last user left open, and the locks it holds, must not wait for the next user.
-                match tokio::time::timeout(RELEASE, connection.execute("ROLLBACK")).await {
-                    Ok(result) => result.map(|_| true),
-                    Err(_elapsed) => Err(timed_out()),
-                }
-            })
-        })
+        // Beginning a transaction tests the connection.
+        .test_before_acquire(false)
         .connect_lazy_with(options(settings, place)?))
 }
 
@@ -91,8 +82,6 @@ fn options(settings: &Postgres, place: &Place) -> Result<PgConnectOptions, Error
             ),
             // A query whose client is gone is ended, and its locks with it.
             ("client_connection_check_interval", seconds(10)),
-            // `ROLLBACK` without a transaction is no news.
-            ("client_min_messages", "error".to_owned()),
         ]);
     if let Some(path) = settings.ca_file() {
         options = options.ssl_root_cert(path);

@@ -8,7 +8,8 @@ use crate::postgres::PgTransaction;
 use crate::row::{Inner as RowInner, Row};
 use crate::{Error, Value};
 
-/// A consistent view of the database; it sees nothing that is committed after its first query.
+/// A consistent view of the database, which sees nothing that is committed after its first query; or, by
+/// [`Database::single`](crate::Database::single), a view for one query.
 pub struct Reader(pub(crate) Inner);
 
 /// Changes that happen together or not at all. Dropped without [`Transaction::commit`], it leaves nothing behind.
@@ -26,8 +27,8 @@ impl Inner {
                 .fetch_all(&mut **transaction)
                 .await
                 .map(|rows| rows.into_iter().map(RowInner::Sqlite).map(Row).collect()),
-            Self::Postgres(transaction) => transaction
-                .fetch_all(sql, params)
+            // Boxed, for the sake of every future that holds one of these.
+            Self::Postgres(transaction) => Box::pin(transaction.fetch_all(sql, params))
                 .await
                 .map(|rows| rows.into_iter().map(RowInner::Postgres).map(Row).collect()),
         };
@@ -40,7 +41,7 @@ impl Inner {
                 .execute(&mut **transaction)
                 .await
                 .map(|done| done.rows_affected()),
-            Self::Postgres(transaction) => transaction.execute(sql, params).await,
+            Self::Postgres(transaction) => Box::pin(transaction.execute(sql, params)).await,
         }
         .map_err(|source| Error::Query { sql, source })
     }
@@ -48,7 +49,7 @@ impl Inner {
     async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
-            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => Box::pin(transaction.commit()).await,
         }
         .map_err(Error::Commit)
     }

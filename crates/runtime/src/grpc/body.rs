@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -15,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 
 use super::{
+    call::panicked,
     deadline,
     observe::Observed,
     status::{Failure, Reason},
 };
+use crate::lifecycle::panic_message;
 
 /// Ends with DEADLINE_EXCEEDED at the call's deadline, with UNAVAILABLE when the server leaves, and tells the
 /// measurement how it ended.
@@ -83,7 +86,14 @@ impl http_body::Body for Watched {
         let span = this.call.span().clone();
         let _entered = span.enter();
         let inner = Pin::new(&mut this.inner);
-        let polled = deadline::within_sync(this.call.deadline(), || inner.poll_frame(cx));
+        let poll = || deadline::within_sync(this.call.deadline(), || inner.poll_frame(cx));
+        let polled = match std::panic::catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                let failure = panicked(this.call.method(), panic_message(&*panic));
+                return Poll::Ready(Some(Ok(this.end(failure))));
+            }
+        };
         match &polled {
             Poll::Pending => {}
             Poll::Ready(None) => {

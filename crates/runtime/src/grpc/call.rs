@@ -6,7 +6,7 @@ use futures::FutureExt;
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 use tower::ServiceExt;
 use tracing::{Instrument, error, field::Empty, info_span};
 
@@ -59,7 +59,9 @@ impl Calls {
         let response = match tokio::time::timeout_at(deadline, Box::pin(work)).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(failure))) => failure.into_status().into_http(),
-            Ok(Err(panic)) => panicked(&method.name, panic_message(&*panic)).into_http(),
+            Ok(Err(panic)) => panicked(&method.name, panic_message(&*panic))
+                .into_status()
+                .into_http(),
             Err(_elapsed) => deadline::exceeded().into_status().into_http(),
         };
 
@@ -196,7 +198,7 @@ fn admitted(rule: &Rule) -> String {
     }
 }
 
-fn panicked(method: &str, message: &str) -> Status {
+pub(super) fn panicked(method: &str, message: &str) -> Failure {
     error!(
         rpc.method = method,
         panic = message,
@@ -206,5 +208,4 @@ fn panicked(method: &str, message: &str) -> Status {
         Reason::Internal,
         "the server failed on this call, by a defect; its log tells more",
     )
-    .into_status()
 }

@@ -31,6 +31,10 @@ use super::{
 };
 use crate::{Caller, auth::ServiceName, telemetry, tls};
 
+/// How many bytes a server may send ahead, on one call and on all.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// Give it to a generated client: `DomainServiceClient::new(channel)`. Connects when first used, and again when the
 /// connection is lost.
 #[derive(Clone)]
@@ -219,6 +223,9 @@ impl Channel {
             .origin(origin)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20))
+            // A page of a list is more than the protocol's own 64 KiB: it should not have to wait for permission.
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .connect_with_connector_lazy(connector);
         Self {
             inner,

@@ -48,6 +48,11 @@ impl Observed {
         &self.span
     }
 
+    /// Empty once the call is finished.
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }

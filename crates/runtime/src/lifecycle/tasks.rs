@@ -17,9 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, error, info_span};
 
 use super::Shutdown;
-
-/// The name of the span that each task runs in.
-pub(crate) const TASK: &str = "task";
+use crate::telemetry::UNTRACED;
 
 /// What it means when a task ends before it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +135,7 @@ impl Tasks {
     {
         let shutdown = self.shutdown.clone();
         let (id, name) = (guard.id, guard.name.clone());
-        let span = info_span!(parent: None, TASK, task.name = %name);
+        let span = info_span!(target: UNTRACED, parent: None, "task", task.name = %name);
         let future = async move {
             let ended = AssertUnwindSafe(future).catch_unwind().await;
             drop(guard);

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod counted;
 mod deadlines;
 mod lifecycle;
 mod observability;

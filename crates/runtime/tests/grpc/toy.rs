@@ -66,7 +66,17 @@ impl tower::Service<http::Request<Body>> for Toy {
         Box::pin(async move {
             let mut grpc = server::Grpc::new(ProstCodec::<String, String>::default());
             Ok(match path.strip_prefix("/toy.v1.ToyService/").unwrap() {
-                "Once" => {
+                "CountedBreaks" => {
+                    let first = futures::stream::iter([Ok("tick".to_owned())]);
+                    let rest = futures::stream::once(async {
+                        // What comes in one go is sent in one.
+                        tokio::task::yield_now().await;
+                        panic!("toy")
+                    });
+                    let messages = first.chain(rest).boxed();
+                    grpc.server_streaming(Stream(Some(messages)), request).await
+                }
+                "Once" | "CountedOnce" => {
                     let first = futures::stream::iter([Ok("tick".to_owned())]);
                     let messages = first.chain(futures::stream::pending()).boxed();
                     grpc.server_streaming(Stream(Some(messages)), request).await
@@ -94,9 +104,9 @@ impl Toy {
     ) -> Result<Response<String>, Status> {
         self.reached.add_permits(1);
         match &*method {
-            "Slow" => std::future::pending().await,
+            "Slow" | "CountedSlow" => std::future::pending().await,
             "Gated" => drop(self.gate.acquire().await),
-            "Panics" => panic!("toy"),
+            "Panics" | "CountedPanics" => panic!("toy"),
             "Forward" => {
                 let echoed = call(self.next.get().unwrap(), "Echo").await?;
                 return Ok(Response::new(echoed));

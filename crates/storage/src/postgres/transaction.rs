@@ -7,7 +7,7 @@ use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
-use sqlx::{Encode, Executor as _, PgPool, Postgres, Type};
+use sqlx::{Encode, Executor as _, PgConnection, PgPool, Postgres, Type};
 use tokio::time::error::Elapsed;
 
 use super::timed_out;
@@ -19,11 +19,18 @@ const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Waiting for it is in order of arrival. `pg_dump` and reading don't conflict with it.
 const LOCK: &str = "LOCK TABLE hes_writer IN EXCLUSIVE MODE";
 
+/// How long ending what was left open may take before the connection counts as dead.
+const ROLLBACK: Duration = Duration::from_secs(5);
+
 /// Its own, not sqlx's: one whose query was dropped or timed out closes its connection, since what would come back on
 /// it next is the answer to another question, if anything ever does.
 pub(crate) struct PgTransaction {
-    connection: PoolConnection<Postgres>,
+    /// There until it is dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    pool: PgPool,
     timeout: Duration,
+    /// The server has a transaction open.
+    open: bool,
     /// A query is under way.
     asking: bool,
     /// A query failed, and with it all that came before.
@@ -31,26 +38,50 @@ pub(crate) struct PgTransaction {
 }
 
 impl PgTransaction {
+    /// A consistent view.
     pub(crate) async fn read(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
-        let mut transaction = Self::on(pool, timeout).await?;
-        transaction.run(READ).await?;
-        Ok(transaction)
+        Self::begin(pool, timeout, READ).await
     }
 
     pub(crate) async fn write(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
-        let mut transaction = Self::on(pool, timeout).await?;
-        transaction.run(WRITE).await?;
+        let mut transaction = Self::begin(pool, timeout, WRITE).await?;
         transaction.run(LOCK).await?;
         Ok(transaction)
     }
 
-    async fn on(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
+    /// No transaction: each query reads for itself.
+    pub(crate) async fn single(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            connection: pool.acquire().await?,
+            connection: Some(pool.acquire().await?),
+            pool: pool.clone(),
             timeout,
+            open: false,
             asking: false,
             aborted: false,
         })
+    }
+
+    /// Beginning is how a connection is tested, too: of a server that was restarted, each one in the pool is dead.
+    async fn begin(
+        pool: &PgPool,
+        timeout: Duration,
+        statement: &'static str,
+    ) -> Result<Self, sqlx::Error> {
+        let mut dead = 0;
+        loop {
+            let mut transaction = Self::single(pool, timeout).await?;
+            match transaction.run(statement).await {
+                Ok(()) => {
+                    transaction.open = true;
+                    return Ok(transaction);
+                }
+                Err(error) if is_broken(&error) && dead < pool.options().get_max_connections() => {
+                    transaction.give_up();
+                    dead += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The server answers `COMMIT` with success even where it rolled back.
@@ -60,7 +91,9 @@ impl PgTransaction {
                 "an earlier error has ended the transaction".to_owned(),
             ));
         }
-        self.run("COMMIT").await
+        self.run("COMMIT").await?;
+        self.open = false;
+        Ok(())
     }
 
     pub(crate) async fn fetch_all(
@@ -68,8 +101,28 @@ impl PgTransaction {
         sql: &'static str,
         params: Vec<Value>,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
+        if self.open {
+            return self.fetch(sql, params).await;
+        }
+        // On its own it is only reading, which may be done again.
+        match self.fetch(sql, params.clone()).await {
+            Err(error) if is_broken(&error) => {
+                let retry = Self::begin(&self.pool, self.timeout, READ).await?;
+                self.give_up();
+                *self = retry;
+                self.fetch(sql, params).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn fetch(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
         self.asking = true;
-        let query = bound(sql, params).fetch_all(&mut *self.connection);
+        let query = bound(sql, params).fetch_all(connection(&mut self.connection)?);
         let answer = tokio::time::timeout(self.timeout, query).await;
         self.heard(answer)
     }
@@ -80,14 +133,15 @@ impl PgTransaction {
         params: Vec<Value>,
     ) -> Result<u64, sqlx::Error> {
         self.asking = true;
-        let query = bound(sql, params).execute(&mut *self.connection);
+        let query = bound(sql, params).execute(connection(&mut self.connection)?);
         let answer = tokio::time::timeout(self.timeout, query).await;
         self.heard(answer).map(|done| done.rows_affected())
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.asking = true;
-        let answer = tokio::time::timeout(self.timeout, self.connection.execute(sql)).await;
+        let query = connection(&mut self.connection)?.execute(sql);
+        let answer = tokio::time::timeout(self.timeout, query).await;
         self.heard(answer).map(|_| ())
     }
 
@@ -100,14 +154,59 @@ impl PgTransaction {
         self.aborted |= answer.is_err();
         answer
     }
+
+    /// The connection is of no use any more.
+    fn give_up(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.close_on_drop();
+        }
+    }
 }
 
 impl Drop for PgTransaction {
     fn drop(&mut self) {
         if self.asking {
-            self.connection.close_on_drop();
+            return self.give_up();
         }
+        let Some(connection) = self.connection.take().filter(|_| self.open) else {
+            // What is in no transaction goes back to the pool by itself.
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return drop(connection.detach());
+        };
+        // At once, and not when the connection is next used: it may hold the write lock.
+        #[expect(
+            clippy::let_underscore_future,
+            reason = "it has an end of its own, and nobody waits for it"
+        )]
+        let _ = runtime.spawn(roll_back(connection));
     }
+}
+
+async fn roll_back(mut connection: PoolConnection<Postgres>) {
+    let ended = tokio::time::timeout(ROLLBACK, connection.execute("ROLLBACK")).await;
+    if !matches!(ended, Ok(Ok(_))) {
+        connection.close_on_drop();
+    }
+}
+
+fn connection(
+    connection: &mut Option<PoolConnection<Postgres>>,
+) -> Result<&mut PgConnection, sqlx::Error> {
+    connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+}
+
+/// Whether the connection itself failed, and not what was asked on it.
+fn is_broken(error: &sqlx::Error) -> bool {
+    if let sqlx::Error::Io(error) = error {
+        return error.kind() != std::io::ErrorKind::TimedOut;
+    }
+    // 57P01 to 57P03: the server is leaving, has crashed, or is not there yet.
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| code.starts_with("57P0"))
 }
 
 fn bound(

@@ -81,7 +81,7 @@ pub(crate) fn proposal_id(field: &'static str, name: &str) -> Result<uuid::Uuid,
 
 impl Employees {
     pub(crate) async fn get(&self, id: EmployeeId) -> Result<Employee, ReadError> {
-        let mut reader = self.db.read().await?;
+        let mut reader = self.db.single().await?;
         let row = store::employee(&mut reader, id).await?;
         row.map(|row| row.state).ok_or(ReadError::NotFound(id))
     }
@@ -100,7 +100,7 @@ impl Employees {
         };
         let query = ["employees", &filter.domain, &filter.prefix];
         let page = Page::asked(&query, request.page_size, &request.page_token)?;
-        let mut reader = self.db.read().await?;
+        let mut reader = self.db.single().await?;
         let rows = store::employees_page(&mut reader, &filter, &page.after, page.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |row| row.id.to_string());
         Ok(ListEmployeesResponse {
@@ -112,7 +112,7 @@ impl Employees {
     /// The next part of a snapshot, behind the last one's last employee. Parts are read one by one: a slow reader holds
     /// up no writer, and what changes meanwhile has a newer generation and an event of its own.
     pub(crate) async fn part(&self, after: &str) -> Result<Vec<EmployeeRow>, ReadError> {
-        let mut reader = self.db.read().await?;
+        let mut reader = self.db.single().await?;
         Ok(store::employees_page(&mut reader, &EmployeeFilter::default(), after, BATCH).await?)
     }
 
@@ -129,7 +129,7 @@ impl Employees {
             if request.show_decided { "decided" } else { "" },
         ];
         let page = Page::asked(&query, request.page_size, &request.page_token)?;
-        let mut reader = self.db.read().await?;
+        let mut reader = self.db.single().await?;
         let rows =
             store::proposals_page(&mut reader, &page.after, request.show_decided, page.limit())
                 .await?;
