@@ -16,7 +16,7 @@ use crate::store::Domain;
 const DEFAULT_INTERVAL: Duration = Duration::from_hours(1);
 
 /// A domain's settings. Two are equal when a run in progress need not care about the difference.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Configured {
     pub(crate) id: DomainId,
     pub(crate) record_time: Timestamp,
@@ -28,6 +28,35 @@ pub(crate) struct Configured {
     pub(crate) sync: sync::Settings,
     /// The settings the connector of this kind needs, without what is only shown.
     pub(crate) message: proto::Domain,
+    /// When any of it was last changed.
+    pub(crate) changed: Timestamp,
+}
+
+/// When it was changed is no difference by itself.
+impl PartialEq for Configured {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            id,
+            record_time,
+            deleted,
+            credentials,
+            credentials_version,
+            group_revision,
+            interval,
+            sync,
+            message,
+            changed: _,
+        } = other;
+        self.id == *id
+            && self.record_time == *record_time
+            && self.deleted == *deleted
+            && self.credentials == *credentials
+            && self.credentials_version == *credentials_version
+            && self.group_revision == *group_revision
+            && self.interval == *interval
+            && self.sync == *sync
+            && self.message == *message
+    }
 }
 
 /// Which kind a domain is; nothing when its settings are of neither.
@@ -52,6 +81,15 @@ impl Configured {
             .transpose()?
             .unwrap_or_default();
         let credentials = domain.credential_status.clone().unwrap_or_default();
+        let time_of = |field, value: &Option<prost_types::Timestamp>| {
+            value
+                .as_ref()
+                .map(|value| time::from_proto(field, value))
+                .transpose()
+        };
+        let changed = time_of("update_time", &domain.update_time)?
+            .max(time_of("change_time", &credentials.change_time)?)
+            .unwrap_or(record_time);
         let interval = domain
             .sync_interval
             .and_then(|value| Duration::try_from(value).ok())
@@ -82,6 +120,7 @@ impl Configured {
                 directory: domain.directory,
                 ..proto::Domain::default()
             },
+            changed,
         })
     }
 

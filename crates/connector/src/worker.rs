@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use api::connector::v1::SyncMode;
+use api::convert::time;
 use jiff::Timestamp;
 use runtime::{Shutdown, telemetry};
 use storage::lease::Lease;
@@ -114,7 +115,7 @@ impl<D: Directory> Supervisor<D> {
             .claim(&domain.id, &self.instance, self.settings.lease)
             .await?
         else {
-            return Ok(Look::Wait(now.checked_add(self.settings.lease / 6).ok()));
+            return Ok(Look::Wait(now.checked_add(self.settings.lease / 2).ok()));
         };
         let work = self.take_what_is_left(domain, &lease);
         self.store.under(&lease, self.settings.lease, work).await?;
@@ -136,7 +137,11 @@ impl<D: Directory> Supervisor<D> {
             )
         };
         match schedule.next_run_at {
-            Some(at) if mended && schedule.consecutive_failures > 0 => {
+            Some(at)
+                if mended
+                    && schedule.consecutive_failures > 0
+                    && self.failed_before(domain).await? =>
+            {
                 let now = self.clock.now().min(at);
                 self.store.plan_next(&domain.id, now).await?;
                 Ok(now)
@@ -151,6 +156,15 @@ impl<D: Directory> Supervisor<D> {
                 Ok(fresh)
             }
         }
+    }
+
+    /// Whether the newest run began before the settings were last changed. Otherwise another replica has tried the new ones
+    /// already, and another try would be one refused logon more.
+    async fn failed_before(&self, domain: &Configured) -> Result<bool, store::Error> {
+        let newest = self.store.last_run(&domain.id).await?;
+        let began = newest.and_then(|run| run.message.start_time);
+        let began = began.and_then(|at| time::from_proto("start_time", &at).ok());
+        Ok(began.is_none_or(|began| began < domain.changed))
     }
 
     /// Looks once more, now that nobody else works on the domain: whoever did may have done it.

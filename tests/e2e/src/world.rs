@@ -86,7 +86,8 @@ impl World {
     /// Waits until the employees are as wanted.
     pub async fn until(&self, what: &str, wanted: impl Fn(&People) -> bool) -> Result<People> {
         let mut last = None;
-        let found = poll_until(Duration::from_secs(30), what, async || {
+        // What a killed replica had in hand is delivered again after a minute.
+        let found = poll_until(Duration::from_secs(120), what, async || {
             let people = self.people().await.ok()?;
             let right = wanted(&people);
             last = Some(people.clone());

@@ -25,7 +25,8 @@ async fn trace_of(collector: &Collector, command: &str) -> Result<Vec<Span>> {
         let whole = trace
             .iter()
             .all(|span| span.parent.is_empty() || ids.contains(span.parent.as_str()));
-        let handled = trace.iter().any(|span| span.kind == Kind::Consumer);
+        let told = |span: &&Span| span.name == "send hes.employee.employee.created";
+        let handled = trace.iter().filter(told).count() == 3;
         (whole && handled).then_some(trace)
     })
     .await;

@@ -46,6 +46,9 @@ pub(super) struct JetStreamConsumer {
     /// Handed out, not answered.
     in_hand: BTreeMap<(i64, u32), Acker>,
     gap: Option<Gap>,
+    /// Events are fetched one by one: while one that was delivered before waits to be delivered again, since what is
+    /// fetched with one that kills its process would count an attempt, too.
+    careful: bool,
     checked: Instant,
     /// Up to which event of the stream what expired is told already.
     told_until: u64,
@@ -73,6 +76,7 @@ impl JetStreamConsumer {
             held: VecDeque::new(),
             in_hand: BTreeMap::new(),
             gap: None,
+            careful: true,
             checked: Instant::now(),
             told_until: 0,
         };
@@ -125,19 +129,16 @@ impl JetStreamConsumer {
             self.asked = Some(self.connection.ask(ASK, first.messages()).await?);
         }
         self.take().await?;
-        if !self.held.is_empty() && self.held.len() < limit && self.is_above_suspicion().await? {
+        if self.careful && self.held.iter().all(|message| attempt(message) == 1) {
+            let info = self.connection.ask(ASK, self.consumer.get_info()).await?;
+            self.careful = info.num_redelivered > 0;
+        }
+        if !self.held.is_empty() && !self.careful && self.held.len() < limit {
             let rest = self.consumer.fetch().max_messages(limit - self.held.len());
             self.asked = Some(self.connection.ask(ASK, rest.messages()).await?);
             self.take().await?;
         }
         Ok(())
-    }
-
-    /// Whether no event that was delivered before waits to be delivered again. Such are fetched one by one, since what is
-    /// fetched with one that kills its process would count an attempt, too.
-    async fn is_above_suspicion(&self) -> Result<bool, Error> {
-        let info = self.connection.ask(ASK, self.consumer.get_info()).await?;
-        Ok(info.num_redelivered == 0 && self.held.iter().all(|message| attempt(message) == 1))
     }
 
     /// Holds what the request brings, which a wait that ended early left open.
@@ -192,6 +193,7 @@ impl JetStreamConsumer {
                 self.bury(&delivery, &acker, self.spec.max_deliver).await?;
                 continue;
             }
+            self.careful |= suspect;
             self.in_hand.retain(|(of, _), _| *of != sequence);
             self.in_hand.insert((sequence, attempt), acker);
             deliveries.push(delivery);
