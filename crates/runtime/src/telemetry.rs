@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tonic::transport::{Certificate, ClientTlsConfig};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::{ParseError, filter_fn},
+    filter::{FilterFn, ParseError, filter_fn},
     layer::SubscriberExt,
     util::{SubscriberInitExt, TryInitError},
 };
@@ -95,7 +95,7 @@ pub fn init(settings: &Settings, service: &str) -> Result<Guard, Error> {
     let provider = provider(settings, service)?;
     let traces = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("hes"))
-        .with_filter(filter_fn(is_traced));
+        .with_filter(traced());
     tracing_subscriber::registry()
         .with(traces)
         // The filter is the logs' alone: who wants fewer lines still wants whole traces.
@@ -110,7 +110,7 @@ pub fn init_traces(settings: &Settings, service: &str) -> Result<Guard, Error> {
     let provider = provider(settings, service)?;
     let traces = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("hes"))
-        .with_filter(filter_fn(is_traced));
+        .with_filter(traced());
     tracing_subscriber::registry()
         .with(traces)
         .try_init()
@@ -122,8 +122,11 @@ pub fn init_traces(settings: &Settings, service: &str) -> Result<Guard, Error> {
 /// as its process, so that what happens in it begins traces of its own.
 pub const UNTRACED: &str = "untraced";
 
-fn is_traced(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO && metadata.target() != UNTRACED
+/// What becomes part of a trace. The hint matters: without it every event of every library, at any level, would be asked
+/// about each time.
+fn traced() -> FilterFn<fn(&Metadata<'_>) -> bool> {
+    let is_traced: fn(&Metadata<'_>) -> bool = |metadata| metadata.target() != UNTRACED;
+    filter_fn(is_traced).with_max_level_hint(Level::INFO)
 }
 
 fn logs<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
