@@ -125,7 +125,8 @@ pub const UNTRACED: &str = "untraced";
 /// What becomes part of a trace. The hint matters: without it every event of every library, at any level, would be asked
 /// about each time.
 fn traced() -> FilterFn<fn(&Metadata<'_>) -> bool> {
-    let is_traced: fn(&Metadata<'_>) -> bool = |metadata| metadata.target() != UNTRACED;
+    let is_traced: fn(&Metadata<'_>) -> bool =
+        |metadata| *metadata.level() <= Level::INFO && metadata.target() != UNTRACED;
     filter_fn(is_traced).with_max_level_hint(Level::INFO)
 }
 
