@@ -6,7 +6,6 @@ mod run;
 pub mod settings;
 
 use std::fmt::Debug;
-use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use anyhow::Result;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use events::Bus;
 use runtime::auth::Authenticator;
-use runtime::{Channel, Ids, Service, SharedClock, Tasks};
+use runtime::{Ids, Service, SharedClock, Tasks};
 use serde::de::DeserializeOwned;
 use storage::{Database, Migrations};
 
@@ -32,6 +31,8 @@ pub trait Program {
     const ABOUT: &'static str;
     /// The sections that only this program has, and their commented defaults.
     type Settings: DeserializeOwned + Debug + Send;
+    /// What is made of them before the service starts.
+    type Prepared: Send;
 
     /// The commented defaults of [`Program::Settings`].
     fn defaults() -> Vec<&'static str>;
@@ -41,29 +42,31 @@ pub trait Program {
     /// Who may come with a token; every other caller is known by certificate.
     fn authenticator(settings: &Self::Settings) -> Result<Authenticator>;
 
+    /// Checks the settings and reads the files they name. What is wrong is told here, at the start: later, a database
+    /// that is away is waited for.
+    fn prepare(settings: Self::Settings, ground: &Ground) -> Result<Self::Prepared>;
+
     /// The service on what it stands on.
-    fn build(settings: Self::Settings, base: Base) -> impl Future<Output = Result<Service>> + Send;
+    fn build(prepared: Self::Prepared, base: Base) -> Result<Service>;
+}
+
+/// What is known before any server is asked.
+pub struct Ground {
+    /// Ways to other services.
+    pub peers: Peers,
+    /// Where the data lies, if it is in files.
+    pub data_directory: Option<PathBuf>,
 }
 
 /// What every service stands on.
 pub struct Base {
     pub database: Database,
     pub bus: Arc<dyn Bus>,
-    pub peers: Peers,
     pub clock: SharedClock,
     pub ids: Ids,
     pub tasks: Tasks,
     /// Names this process among those that share the database.
     pub instance: String,
-    /// Where the data lies, if it is in files.
-    pub data_directory: Option<PathBuf>,
-}
-
-impl Base {
-    /// A way to another service, as this one.
-    pub fn channel(&self, service: &str, url: &str) -> Result<Channel> {
-        self.peers.channel(service, url)
-    }
 }
 
 /// Runs a service until a signal, or until it can't go on.

@@ -20,6 +20,7 @@ pub struct Migrated {
 pub async fn migrate<P: Program>(file: Option<PathBuf>, only_check: bool) -> Result<Migrated> {
     let layers = layers(&P::defaults()).file(file).environment(environment());
     let settings: Settings<P::Settings> = load(&layers).context("the settings are wrong")?;
+    settings.database.check()?;
     let steps = if only_check {
         storage::pending(&settings.database, P::migrations()).await
     } else {

@@ -12,13 +12,13 @@ use runtime::service::Host;
 use runtime::settings::{describe, load};
 use runtime::{Channel, Ids, Shutdown, SystemClock, Tasks, telemetry, tls};
 use storage::settings::Engine;
-use storage::{Database, Error};
+use storage::{Database, Error, Migrations};
 use tokio::net::TcpListener;
 use tracing::warn;
 
 use crate::arguments::Arguments;
 use crate::settings::{Identity, Settings};
-use crate::{Base, Program};
+use crate::{Base, Ground, Program};
 
 /// How often a database that is away is looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -39,14 +39,19 @@ pub(crate) async fn run<P: Program>(arguments: Arguments) -> Result<()> {
 async fn serve<P: Program>(settings: Settings<P::Settings>) -> Result<()> {
     let tasks = Tasks::new(Shutdown::new());
     tasks.shutdown().on_signals(&tasks)?;
-    let peers = Peers::new(&settings.identity)?;
     let authenticator = P::authenticator(&settings.own)?;
+    let ground = Ground {
+        peers: Peers::new(&settings.identity)?,
+        data_directory: data_directory(&settings.database),
+    };
+    let prepared = P::prepare(settings.own, &ground)?;
+    settings.database.check()?;
     let tls = tls::server(&settings.grpc.tls).context("failed to set up TLS of the API")?;
     let listener = bind("grpc.listen", settings.grpc.listen).await?;
     let address = listener.local_addr()?;
     let metrics = serve_metrics(&settings.telemetry, &tasks).await?;
 
-    let opening = database::<P>(&settings);
+    let opening = database(&settings.database, P::migrations());
     let database = tokio::select! {
         () = tasks.shutdown().signalled() => return Ok(()),
         database = opening => database?,
@@ -57,14 +62,12 @@ async fn serve<P: Program>(settings: Settings<P::Settings>) -> Result<()> {
     let base = Base {
         database: database.clone(),
         bus: Arc::new(bus.clone()),
-        peers,
         clock: SystemClock::shared(),
         ids: Ids::system(),
         tasks: tasks.clone(),
         instance: settings.process.instance(),
-        data_directory: data_directory(&settings.database),
     };
-    let service = P::build(settings.own, base).await?;
+    let service = P::build(prepared, base)?;
 
     let host = Host {
         grpc: settings.grpc,
@@ -96,13 +99,18 @@ async fn serve<P: Program>(settings: Settings<P::Settings>) -> Result<()> {
 }
 
 /// Waits for a database that is away. One that is not as it must be is told at once.
-async fn database<P: Program>(settings: &Settings<P::Settings>) -> Result<Database> {
+async fn database(settings: &storage::Settings, migrations: &Migrations) -> Result<Database> {
+    // Told when it changes, not each time it is looked for.
+    let mut told = String::new();
     loop {
-        match Database::open(&settings.database, P::migrations()).await {
+        match Database::open(settings, migrations).await {
             Ok(database) => return Ok(database),
             Err(error @ Error::Open { .. }) => {
-                let error = anyhow::Error::from(error);
-                warn!("{error:#}; waiting for it");
+                let problem = format!("{:#}", anyhow::Error::from(error));
+                if problem != told {
+                    warn!("{problem}; waiting for it, looking every {LOOK_AGAIN:?}");
+                    told = problem;
+                }
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             Err(error) => return Err(error.into()),

@@ -1,11 +1,8 @@
 //! A database and its connections.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::PgPool;
-
-use crate::postgres::{self, PgTransaction};
+use crate::postgres::{self, Connections, PgTransaction};
 use crate::settings::Engine as Kind;
 use crate::sql::{Inner, Reader, Transaction};
 use crate::{Error, Migrations, Settings, migrate, sqlite};
@@ -17,10 +14,7 @@ pub struct Database(Arc<Engine>);
 #[derive(Debug)]
 enum Engine {
     Sqlite(sqlite::Pools),
-    Postgres {
-        pool: PgPool,
-        query_timeout: Duration,
-    },
+    Postgres(Connections),
 }
 
 impl Database {
@@ -34,10 +28,7 @@ impl Database {
                     .await
                     .map_err(|source| Error::Open { place, source })?,
             ),
-            Kind::Postgres => Engine::Postgres {
-                pool: postgres::pool(&settings.postgres, &place)?,
-                query_timeout: settings.postgres.query_timeout(),
-            },
+            Kind::Postgres => Engine::Postgres(postgres::connections(&settings.postgres, &place)?),
         };
         Ok(Self(Arc::new(engine)))
     }
@@ -48,11 +39,8 @@ impl Database {
             Engine::Sqlite(pools) => {
                 Inner::Sqlite(pools.readers.begin().await.map_err(Error::Begin)?)
             }
-            Engine::Postgres {
-                pool,
-                query_timeout,
-            } => Inner::Postgres(
-                Box::pin(PgTransaction::read(pool, *query_timeout))
+            Engine::Postgres(connections) => Inner::Postgres(
+                Box::pin(PgTransaction::read(connections))
                     .await
                     .map_err(Error::Begin)?,
             ),
@@ -62,14 +50,10 @@ impl Database {
 
     /// For one query, which is cheaper without a transaction around it. Several may each see another moment.
     pub async fn single(&self) -> Result<Reader, Error> {
-        let Engine::Postgres {
-            pool,
-            query_timeout,
-        } = &*self.0
-        else {
+        let Engine::Postgres(connections) = &*self.0 else {
             return self.read().await;
         };
-        let single = Box::pin(PgTransaction::single(pool, *query_timeout)).await;
+        let single = Box::pin(PgTransaction::single(connections)).await;
         Ok(Reader(Inner::Postgres(single.map_err(Error::Begin)?)))
     }
 
@@ -81,11 +65,8 @@ impl Database {
                 let transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await;
                 Inner::Sqlite(transaction.map_err(Error::Begin)?)
             }
-            Engine::Postgres {
-                pool,
-                query_timeout,
-            } => Inner::Postgres(
-                Box::pin(PgTransaction::write(pool, *query_timeout))
+            Engine::Postgres(connections) => Inner::Postgres(
+                Box::pin(PgTransaction::write(connections))
                     .await
                     .map_err(Error::Begin)?,
             ),
@@ -97,7 +78,7 @@ impl Database {
     pub async fn close(&self) {
         match &*self.0 {
             Engine::Sqlite(pools) => pools.close().await,
-            Engine::Postgres { pool, .. } => pool.close().await,
+            Engine::Postgres(connections) => connections.close().await,
         }
     }
 }

@@ -8,6 +8,17 @@ use crate::settings::Place;
 /// A failed operation on a database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error(
+        "`{setting}` is not set: give it in the settings file, or as an environment variable or flag"
+    )]
+    NotSet { setting: &'static str },
+    #[error("failed to use {} as the authorities of the database `{place}`", path.display())]
+    CaFile {
+        place: Place,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("failed to open the database `{place}`")]
     Open {
         place: Place,
@@ -71,7 +82,9 @@ impl Error {
     fn database_error(&self) -> Option<&dyn sqlx::error::DatabaseError> {
         match self {
             Self::Query { source, .. } | Self::Commit(source) => source.as_database_error(),
-            Self::Open { .. }
+            Self::NotSet { .. }
+            | Self::CaFile { .. }
+            | Self::Open { .. }
             | Self::PasswordFile { .. }
             | Self::TooOld { .. }
             | Self::Migrate { .. }

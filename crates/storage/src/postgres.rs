@@ -5,12 +5,13 @@
 
 mod transaction;
 
+use std::io;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 
-pub(crate) use transaction::PgTransaction;
+pub(crate) use transaction::{Connections, PgTransaction};
 
 use crate::settings::{Place, Postgres, Tls};
 use crate::{Error, Settings};
@@ -19,15 +20,19 @@ use crate::{Error, Settings};
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 /// Older servers lack `client_connection_check_interval`, and are no longer maintained.
 const OLDEST: u32 = 14;
+/// How a certificate begins in a PEM file.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Connections, opened as they are needed.
-pub(crate) fn pool(settings: &Postgres, place: &Place) -> Result<PgPool, Error> {
-    Ok(PgPoolOptions::new()
-        .max_connections(settings.connections.max(2))
+pub(crate) fn connections(settings: &Postgres, place: &Place) -> Result<Connections, Error> {
+    let pool = PgPoolOptions::new()
+        // One of them may be the spare, which nobody waits for.
+        .max_connections(settings.connections.max(3))
         .acquire_timeout(settings.acquire_timeout())
         // Beginning a transaction tests the connection.
         .test_before_acquire(false)
-        .connect_lazy_with(options(settings, place)?))
+        .connect_lazy_with(options(settings, place)?);
+    Ok(Connections::new(pool, settings.query_timeout()))
 }
 
 /// One connection, to a server that is new enough.
@@ -58,6 +63,26 @@ pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Error> 
         });
     }
     Ok(connection)
+}
+
+/// Whether the files that the settings name can be used.
+pub(crate) fn check(settings: &Postgres, place: &Place) -> Result<(), Error> {
+    if let Some(path) = settings.ca_file() {
+        let failed = |source| Error::CaFile {
+            place: place.clone(),
+            path: path.to_owned(),
+            source,
+        };
+        let pem = std::fs::read(path).map_err(failed)?;
+        if !pem
+            .windows(CERTIFICATE.len())
+            .any(|part| part == CERTIFICATE)
+        {
+            let problem = "it holds no certificate as PEM";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, problem)));
+        }
+    }
+    options(settings, place).map(drop)
 }
 
 fn options(settings: &Postgres, place: &Place) -> Result<PgConnectOptions, Error> {
@@ -102,8 +127,8 @@ fn seconds(seconds: u64) -> String {
 }
 
 fn timed_out() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(
-        std::io::ErrorKind::TimedOut,
+    sqlx::Error::Io(io::Error::new(
+        io::ErrorKind::TimedOut,
         "the database gave no answer in time",
     ))
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::{Error, postgres};
+
 /// Which database, and how it is used. Only the section of the chosen engine counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +128,35 @@ impl Settings {
             engine: Engine::Postgres,
             sqlite: Sqlite::default(),
             postgres,
+        }
+    }
+
+    /// What can be known to be wrong without asking a server: to be told at once, where a server that is away is waited
+    /// for.
+    pub fn check(&self) -> Result<(), Error> {
+        let empty = match self.engine {
+            Engine::Sqlite => self
+                .sqlite
+                .path
+                .as_os_str()
+                .is_empty()
+                .then_some("database.sqlite.path"),
+            Engine::Postgres => {
+                let texts = [
+                    ("database.postgres.host", &self.postgres.host),
+                    ("database.postgres.name", &self.postgres.name),
+                    ("database.postgres.user", &self.postgres.user),
+                ];
+                let missing = texts.into_iter().find(|(_, text)| text.is_empty());
+                missing.map(|(setting, _)| setting)
+            }
+        };
+        if let Some(setting) = empty {
+            return Err(Error::NotSet { setting });
+        }
+        match self.engine {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => postgres::check(&self.postgres, &self.place()),
         }
     }
 

@@ -12,6 +12,11 @@ use crate::{buf, run};
 const PROTO: &str = "proto";
 const GENERATED: &str = "crates/api/src/gen";
 const DESCRIPTOR: &str = "descriptor.bin";
+/// Messages that the API crate has its own types for.
+const BY_HAND: [(&str, &str); 1] = [(
+    ".hes.config.v1.ListEmployeesResponse",
+    "crate::stored::ListEmployeesResponse",
+)];
 /// `google.api.FieldBehavior.INPUT_ONLY`.
 const INPUT_ONLY: i32 = 4;
 
@@ -67,9 +72,13 @@ fn generate() -> Result<tempfile::TempDir> {
     eprintln!("no derived Debug for {}", secret.join(", "));
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
+    for (message, by_hand) in BY_HAND {
+        config.extern_path(message, by_hand);
+    }
     tonic_prost_build::configure()
         .out_dir(out.path())
         .emit_rerun_if_changed(false)
+        .codec_path("crate::codec::Codec")
         .skip_debug(secret.iter().map(|name| format!(".{name}")))
         .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(out)

@@ -1,9 +1,9 @@
 //! The connector as a program of its own.
 
 use anyhow::{Context as _, Result};
-use program::Base;
+use program::{Base, Ground};
 use runtime::auth::Authenticator;
-use runtime::{Service, settings};
+use runtime::{Channel, Service, settings};
 use serde::Deserialize;
 use storage::Migrations;
 
@@ -28,11 +28,18 @@ struct Peers {
     config_service: Option<String>,
 }
 
+/// Settings that are in order.
+pub struct Prepared {
+    settings: crate::Settings,
+    config: Channel,
+}
+
 impl program::Program for Program {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str =
         "Reads Active Directory domains and keeps what is known of their people";
     type Settings = Settings;
+    type Prepared = Prepared;
 
     fn defaults() -> Vec<&'static str> {
         let mut defaults = DEFAULTS.to_vec();
@@ -49,12 +56,22 @@ impl program::Program for Program {
         Ok(Authenticator::new())
     }
 
-    async fn build(settings: Settings, base: Base) -> Result<Service> {
+    fn prepare(settings: Settings, ground: &Ground) -> Result<Prepared> {
         let url = settings.peers.config_service.context(
             "`peers.config_service` is not set: the connector learns its domains from there",
         )?;
+        Ok(Prepared {
+            settings: crate::Settings {
+                sync: settings.sync,
+                directory: settings.directory,
+            },
+            config: ground.peers.channel("config-service", &url)?,
+        })
+    }
+
+    fn build(prepared: Prepared, base: Base) -> Result<Service> {
         let deps = Deps {
-            config: base.channel("config-service", &url)?,
+            config: prepared.config,
             database: base.database,
             bus: base.bus,
             clock: base.clock,
@@ -62,10 +79,6 @@ impl program::Program for Program {
             tasks: base.tasks,
             instance: base.instance,
         };
-        let settings = crate::Settings {
-            sync: settings.sync,
-            directory: settings.directory,
-        };
-        Ok(build(settings, deps))
+        Ok(build(prepared.settings, deps))
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use program::Base;
+use program::{Base, Ground};
 use runtime::auth::{Authenticator, TokenHash};
 use runtime::{Channel, Service, settings};
 use sealing::{FileKeyProvider, Placement, Sealer};
@@ -48,11 +48,19 @@ struct Sealing {
     kek_file: Option<PathBuf>,
 }
 
+/// Settings that are in order.
+pub struct Prepared {
+    settings: crate::Settings,
+    sealer: Sealer,
+    connectors: Connectors,
+}
+
 impl program::Program for Program {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "Keeps domains, sealed credentials, employees and the audit log; \
                                  what people and clients of the suite speak to";
     type Settings = Settings;
+    type Prepared = Prepared;
 
     fn defaults() -> Vec<&'static str> {
         vec![DEFAULT_SETTINGS, include_str!("../program.default.toml")]
@@ -78,33 +86,41 @@ impl program::Program for Program {
         Ok(authenticator.accepting(hash))
     }
 
-    async fn build(settings: Settings, base: Base) -> Result<Service> {
+    fn prepare(settings: Settings, ground: &Ground) -> Result<Prepared> {
         let kek_file = settings.sealing.kek_file.context(
             "`sealing.kek_file` is not set: credentials can't be sealed without a key; \
              `hes generate kek` makes one, for all replicas",
         )?;
-        let placement = base
+        let placement = ground
             .data_directory
             .clone()
             .map_or(Placement::Anywhere, Placement::Outside);
         let keys = FileKeyProvider::load(&kek_file, &placement)
             .with_context(|| format!("failed to use the key in {}", kek_file.display()))?;
         let connector = |service: &str, url: Option<String>| -> Result<Option<Channel>> {
-            url.map(|url| base.channel(service, &url)).transpose()
+            url.map(|url| ground.peers.channel(service, &url))
+                .transpose()
         };
-        let connectors = Connectors {
-            active_directory: connector("ad-connector", settings.peers.ad_connector)?,
-            entra_id: connector("entra-connector", settings.peers.entra_connector)?,
-        };
+        Ok(Prepared {
+            settings: settings.config_service,
+            sealer: Sealer::new(Arc::new(keys)),
+            connectors: Connectors {
+                active_directory: connector("ad-connector", settings.peers.ad_connector)?,
+                entra_id: connector("entra-connector", settings.peers.entra_connector)?,
+            },
+        })
+    }
+
+    fn build(prepared: Prepared, base: Base) -> Result<Service> {
         let deps = Deps {
             db: base.database,
             bus: base.bus,
             clock: base.clock,
             ids: base.ids,
-            sealer: Sealer::new(Arc::new(keys)),
-            connectors,
+            sealer: prepared.sealer,
+            connectors: prepared.connectors,
             instance: base.instance,
         };
-        Ok(build(settings.config_service, deps))
+        Ok(build(prepared.settings, deps))
     }
 }

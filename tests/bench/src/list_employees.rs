@@ -1,5 +1,6 @@
 //! `ListEmployees` over TLS, pages of 100 of 100,000 employees in PostgreSQL, beside the query alone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 use testkit::ca::{Ca, Names};
 use testkit::postgres::{Database as Made, Postgres};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use crate::row::{Row, median};
 
@@ -31,7 +33,7 @@ const PAGE: usize = 100;
 /// The query of a page, one more than it holds to know whether there is a next one.
 const QUERY: &str = "SELECT * FROM employee WHERE id > $1 ORDER BY id LIMIT 101";
 
-pub(crate) async fn measure() -> Result<Row> {
+pub(crate) async fn measure(host: &Handle) -> Result<Row> {
     let folder = TempDir::new()?;
     let server = Postgres::start().await?;
     let made = server.create_database("bench").await?;
@@ -40,17 +42,17 @@ pub(crate) async fn measure() -> Result<Row> {
     let mut bare = connect(&made).await?;
     fill(&mut bare).await?;
     let tasks = Tasks::new(Shutdown::new());
-    let client = serve(&settings, &folder, &tasks).await?;
+    let served = serve(settings, folder.path().to_owned(), tasks.clone());
+    let served = host.spawn(served).await??;
+    let channel = channel::connect(&served.url, &served.options)?;
+    let client = EmployeeServiceClient::new(channel);
 
-    // Each through all pages, twice: the first time fills caches. Apart, so that neither wakes the other's threads.
+    // In turns, page by page: how fast the machine is changes within a run, and then it changes for both. Twice: the first
+    // time fills caches.
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..2 {
-        floor = by_query(&mut bare).await?;
+        (floor, ours) = in_turns(&mut bare, &client).await?;
     }
-    for _ in 0..2 {
-        ours = by_service(&client).await?;
-    }
-    anyhow::ensure!(floor.len() == ours.len(), "they read different pages");
     tasks.shutdown().trigger();
     Ok(Row {
         work: "`ListEmployees`, pages of 100, 100,000 employees, PostgreSQL",
@@ -61,44 +63,67 @@ pub(crate) async fn measure() -> Result<Row> {
     })
 }
 
-async fn by_query(bare: &mut PgConnection) -> Result<Vec<Duration>> {
-    let (mut took, mut after, mut seen) = (Vec::new(), String::new(), 0);
-    loop {
-        let started = now();
-        let rows = sqlx::query(QUERY)
-            .bind(&after)
-            .fetch_all(&mut *bare)
-            .await?;
-        took.push(started.elapsed());
-        let more = rows.len() > PAGE;
-        let page = rows.get(..PAGE).context("a short page")?;
-        seen += page.len();
-        after = page.last().context("an empty page")?.get("id");
-        if !more {
-            anyhow::ensure!(seen == EMPLOYEES, "saw {seen} employees");
-            return Ok(took);
+/// How long each page took, asked for by the query and by the service. Each is first at every other page: the second one
+/// finds what the first has brought into the caches.
+async fn in_turns(
+    bare: &mut PgConnection,
+    client: &EmployeeServiceClient<Channel>,
+) -> Result<(Vec<Duration>, Vec<Duration>)> {
+    let (mut floor, mut ours) = (Vec::new(), Vec::new());
+    let (mut after, mut token) = (String::new(), String::new());
+    for page in 0..EMPLOYEES / PAGE {
+        let (queried, served);
+        if page % 2 == 0 {
+            queried = by_query(bare, &after).await?;
+            served = by_service(client, &token).await?;
+        } else {
+            served = by_service(client, &token).await?;
+            queried = by_query(bare, &after).await?;
         }
+        floor.push(queried.took);
+        ours.push(served.took);
+        let (last, name) = (queried.last, served.last);
+        anyhow::ensure!(name.ends_with(&last), "they read different pages");
+        (after, token) = (last, served.next);
     }
+    anyhow::ensure!(token.is_empty(), "there are more than {EMPLOYEES}");
+    Ok((floor, ours))
 }
 
-async fn by_service(client: &EmployeeServiceClient<Channel>) -> Result<Vec<Duration>> {
-    let (mut took, mut token, mut seen) = (Vec::new(), String::new(), 0);
-    loop {
-        let request = ListEmployeesRequest {
-            page_size: i32::try_from(PAGE)?,
-            page_token: token,
-            ..ListEmployeesRequest::default()
-        };
-        let started = now();
-        let page = client.clone().list_employees(request).await?.into_inner();
-        took.push(started.elapsed());
-        seen += page.employees.len();
-        token = page.next_page_token;
-        if token.is_empty() {
-            anyhow::ensure!(seen == EMPLOYEES, "saw {seen} employees");
-            return Ok(took);
-        }
-    }
+/// A page that was read.
+struct Read {
+    took: Duration,
+    /// Its last employee.
+    last: String,
+    /// What the next page is asked with.
+    next: String,
+}
+
+async fn by_query(bare: &mut PgConnection, after: &str) -> Result<Read> {
+    let started = now();
+    let rows = sqlx::query(QUERY).bind(after).fetch_all(bare).await?;
+    let took = started.elapsed();
+    let last: String = rows.get(PAGE - 1).context("a short page")?.get("id");
+    Ok(Read {
+        took,
+        next: last.clone(),
+        last,
+    })
+}
+
+async fn by_service(client: &EmployeeServiceClient<Channel>, token: &str) -> Result<Read> {
+    let request = ListEmployeesRequest {
+        page_size: i32::try_from(PAGE)?,
+        page_token: token.to_owned(),
+        ..ListEmployeesRequest::default()
+    };
+    let started = now();
+    let page = client.clone().list_employees(request).await?.into_inner();
+    let next = page.next_page_token.clone();
+    let employees = page.into_employees()?;
+    let took = started.elapsed();
+    let last = employees.last().context("an empty page")?.name.clone();
+    Ok(Read { took, last, next })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
@@ -175,15 +200,19 @@ async fn fill(bare: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
+/// Where a service is, and what it takes to be let in.
+struct Served {
+    url: String,
+    options: channel::Options,
+    /// Keeps its certificate's file.
+    _authority: Ca,
+}
+
 /// config-service, whole, over TLS on loopback.
-async fn serve(
-    settings: &Settings,
-    folder: &TempDir,
-    tasks: &Tasks,
-) -> Result<EmployeeServiceClient<Channel>> {
+async fn serve(settings: Settings, folder: PathBuf, tasks: Tasks) -> Result<Served> {
     let ca = Ca::new("bench authority")?;
     let issued = ca.server(&Names::dns("localhost"))?;
-    let file = |name: &str| folder.path().join(name);
+    let file = |name: &str| folder.join(name);
     std::fs::write(file("server.pem"), &issued.certificate)?;
     std::fs::write(file("server.key"), &issued.key)?;
     FileKeyProvider::create(&file("kek"))?;
@@ -194,7 +223,7 @@ async fn serve(
     let service = config_service::build(
         config_service::Settings::default(),
         Deps {
-            db: Database::open(settings, &MIGRATIONS).await?,
+            db: Database::open(&settings, &MIGRATIONS).await?,
             bus: Arc::new(bus),
             clock,
             ids: ids.clone(),
@@ -216,7 +245,7 @@ async fn serve(
         grpc: grpc::Settings::default(),
         lifecycle: service::Settings::default(),
         authenticator: Authenticator::new().accepting(token.hash()),
-        tasks: tasks.clone(),
+        tasks,
     };
     host.start(vec![service], vec![Listener::Tls(listener, tls)])?;
     let options = channel::Options {
@@ -224,7 +253,9 @@ async fn serve(
         token: Some(token.secret().clone()),
         ..channel::Options::default()
     };
-    Ok(EmployeeServiceClient::new(channel::connect(
-        &url, &options,
-    )?))
+    Ok(Served {
+        url,
+        options,
+        _authority: ca,
+    })
 }

@@ -290,7 +290,7 @@ pub mod audit_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.AuditService/ListAuditEvents",
             );
@@ -317,7 +317,7 @@ pub mod audit_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.AuditService/VerifyAuditLog",
             );
@@ -342,7 +342,7 @@ pub mod audit_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.AuditService/ExportAuditLog",
             );
@@ -505,7 +505,7 @@ pub mod audit_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListAuditEventsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -550,7 +550,7 @@ pub mod audit_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = VerifyAuditLogSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -596,7 +596,7 @@ pub mod audit_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExportAuditLogSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1026,7 +1026,7 @@ pub mod credential_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.CredentialService/GetCredential",
             );
@@ -1171,7 +1171,7 @@ pub mod credential_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetCredentialSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2014,7 +2014,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/CreateDomain",
             );
@@ -2036,7 +2036,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/GetDomain",
             );
@@ -2061,7 +2061,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/ListDomains",
             );
@@ -2084,7 +2084,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/UpdateDomain",
             );
@@ -2107,7 +2107,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/DeleteDomain",
             );
@@ -2129,7 +2129,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/UndeleteDomain",
             );
@@ -2154,7 +2154,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/SetCredentials",
             );
@@ -2179,7 +2179,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/RemoveCredentials",
             );
@@ -2207,7 +2207,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/TestDomain",
             );
@@ -2232,7 +2232,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/GetPasswordlessSettings",
             );
@@ -2263,7 +2263,7 @@ pub mod domain_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.DomainService/UpdatePasswordlessSettings",
             );
@@ -2476,7 +2476,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateDomainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2521,7 +2521,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetDomainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2566,7 +2566,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListDomainsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2611,7 +2611,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpdateDomainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2656,7 +2656,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DeleteDomainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2701,7 +2701,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UndeleteDomainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2746,7 +2746,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetCredentialsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2792,7 +2792,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveCredentialsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2838,7 +2838,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TestDomainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2889,7 +2889,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetPasswordlessSettingsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2941,7 +2941,7 @@ pub mod domain_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpdatePasswordlessSettingsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3235,26 +3235,6 @@ impl ::prost::Name for ListEmployeesRequest {
         "/hes.config.v1.ListEmployeesRequest".into()
     }
 }
-/// Response of ListEmployees.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListEmployeesResponse {
-    /// By name.
-    #[prost(message, repeated, tag = "1")]
-    pub employees: ::prost::alloc::vec::Vec<Employee>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ListEmployeesResponse {
-    const NAME: &'static str = "ListEmployeesResponse";
-    const PACKAGE: &'static str = "hes.config.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "hes.config.v1.ListEmployeesResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/hes.config.v1.ListEmployeesResponse".into()
-    }
-}
 /// Request of GetEmployee.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetEmployeeRequest {
@@ -3524,7 +3504,7 @@ pub mod employee_service_client {
             &mut self,
             request: impl tonic::IntoRequest<super::ListEmployeesRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListEmployeesResponse>,
+            tonic::Response<crate::stored::ListEmployeesResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3535,7 +3515,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/ListEmployees",
             );
@@ -3559,7 +3539,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/GetEmployee",
             );
@@ -3585,7 +3565,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/WatchEmployees",
             );
@@ -3612,7 +3592,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/StreamEmployees",
             );
@@ -3637,7 +3617,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/LinkEmployees",
             );
@@ -3662,7 +3642,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/UnlinkAccount",
             );
@@ -3689,7 +3669,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/ListLinkProposals",
             );
@@ -3713,7 +3693,7 @@ pub mod employee_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.EmployeeService/DecideLinkProposal",
             );
@@ -3747,7 +3727,7 @@ pub mod employee_service_server {
             &self,
             request: tonic::Request<super::ListEmployeesRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListEmployeesResponse>,
+            tonic::Response<crate::stored::ListEmployeesResponse>,
             tonic::Status,
         >;
         /// Returns an employee. Viewers. NOT_FOUND.
@@ -3894,7 +3874,7 @@ pub mod employee_service_server {
                         T: EmployeeService,
                     > tonic::server::UnaryService<super::ListEmployeesRequest>
                     for ListEmployeesSvc<T> {
-                        type Response = super::ListEmployeesResponse;
+                        type Response = crate::stored::ListEmployeesResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -3918,7 +3898,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListEmployeesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3963,7 +3943,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEmployeeSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4010,7 +3990,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = WatchEmployeesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4058,7 +4038,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StreamEmployeesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4104,7 +4084,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = LinkEmployeesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4150,7 +4130,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UnlinkAccountSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4196,7 +4176,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListLinkProposalsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4245,7 +4225,7 @@ pub mod employee_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DecideLinkProposalSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -4426,7 +4406,7 @@ pub mod status_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.config.v1.StatusService/GetStatus",
             );
@@ -4567,7 +4547,7 @@ pub mod status_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetStatusSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -850,7 +850,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/TestConnection",
             );
@@ -878,7 +878,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/StartSync",
             );
@@ -902,7 +902,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/GetSyncRun",
             );
@@ -929,7 +929,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/ListSyncRuns",
             );
@@ -956,7 +956,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/ListPlanItems",
             );
@@ -984,7 +984,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/WatchSyncRun",
             );
@@ -1009,7 +1009,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/ApproveSyncRun",
             );
@@ -1036,7 +1036,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/RejectSyncRun",
             );
@@ -1060,7 +1060,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/GetSyncState",
             );
@@ -1088,7 +1088,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/StreamAccounts",
             );
@@ -1118,7 +1118,7 @@ pub mod connector_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.ConnectorService/GetServiceStatus",
             );
@@ -1354,7 +1354,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TestConnectionSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1399,7 +1399,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StartSyncSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1444,7 +1444,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1490,7 +1490,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListSyncRunsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1536,7 +1536,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListPlanItemsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1583,7 +1583,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = WatchSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1629,7 +1629,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ApproveSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1675,7 +1675,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RejectSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1721,7 +1721,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSyncStateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1768,7 +1768,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StreamAccountsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1814,7 +1814,7 @@ pub mod connector_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetServiceStatusSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2360,7 +2360,7 @@ pub mod password_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.PasswordService/Read",
             );
@@ -2383,7 +2383,7 @@ pub mod password_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.PasswordService/Set",
             );
@@ -2406,7 +2406,7 @@ pub mod password_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.PasswordService/Verify",
             );
@@ -2555,7 +2555,7 @@ pub mod password_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2599,7 +2599,7 @@ pub mod password_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2644,7 +2644,7 @@ pub mod password_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = VerifySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2794,7 +2794,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/StartSync",
             );
@@ -2816,7 +2816,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/GetSyncRun",
             );
@@ -2841,7 +2841,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/ListSyncRuns",
             );
@@ -2866,7 +2866,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/ListPlanItems",
             );
@@ -2894,7 +2894,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/WatchSyncRun",
             );
@@ -2917,7 +2917,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/ApproveSyncRun",
             );
@@ -2941,7 +2941,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/RejectSyncRun",
             );
@@ -2965,7 +2965,7 @@ pub mod sync_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Codec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/hes.connector.v1.SyncService/GetSyncState",
             );
@@ -3155,7 +3155,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StartSyncSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3200,7 +3200,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3245,7 +3245,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListSyncRunsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3290,7 +3290,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListPlanItemsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3336,7 +3336,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = WatchSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3381,7 +3381,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ApproveSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3426,7 +3426,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RejectSyncRunSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -3471,7 +3471,7 @@ pub mod sync_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSyncStateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -31,6 +31,9 @@ use super::{
 };
 use crate::{Caller, auth::ServiceName, telemetry, tls};
 
+/// The most of a message that comes in one frame, in bytes: a page of a list, and so in one write of its server.
+const FRAME: u32 = 256 * 1024;
+
 /// How many bytes a server may send ahead, on one call and on all.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -226,6 +229,7 @@ impl Channel {
             // A page of a list is more than the protocol's own 64 KiB: it should not have to wait for permission.
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(FRAME)
             .connect_with_connector_lazy(connector);
         Self {
             inner,

@@ -1,5 +1,6 @@
 //! A transaction that leaves nothing behind, however it ends.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::encode::IsNull;
@@ -22,13 +23,42 @@ const LOCK: &str = "LOCK TABLE hes_writer IN EXCLUSIVE MODE";
 /// How long ending what was left open may take before the connection counts as dead.
 const ROLLBACK: Duration = Duration::from_secs(5);
 
+/// Connections, and one more that single queries take turns on: the one used last, still warm, and with nothing said on
+/// it when it is put back, where the pool would ask the server whether it is there and lend it out in rotation.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    pub(crate) pool: PgPool,
+    pub(crate) timeout: Duration,
+    spare: Arc<Mutex<Option<PoolConnection<Postgres>>>>,
+}
+
+impl Connections {
+    /// `timeout`: how long a query may take before its connection counts as dead.
+    pub(crate) fn new(pool: PgPool, timeout: Duration) -> Self {
+        Self {
+            pool,
+            timeout,
+            spare: Arc::default(),
+        }
+    }
+
+    /// Waits for what is under way and closes every connection.
+    pub(crate) async fn close(&self) {
+        drop(self.spare().take());
+        self.pool.close().await;
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Option<PoolConnection<Postgres>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Its own, not sqlx's: one whose query was dropped or timed out closes its connection, since what would come back on
 /// it next is the answer to another question, if anything ever does.
 pub(crate) struct PgTransaction {
     /// There until it is dropped.
     connection: Option<PoolConnection<Postgres>>,
-    pool: PgPool,
-    timeout: Duration,
+    connections: Connections,
     /// The server has a transaction open.
     open: bool,
     /// A query is under way.
@@ -39,37 +69,48 @@ pub(crate) struct PgTransaction {
 
 impl PgTransaction {
     /// A consistent view.
-    pub(crate) async fn read(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
-        Self::begin(pool, timeout, READ).await
+    pub(crate) async fn read(connections: &Connections) -> Result<Self, sqlx::Error> {
+        Self::begin(connections, READ).await
     }
 
-    pub(crate) async fn write(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
-        let mut transaction = Self::begin(pool, timeout, WRITE).await?;
+    pub(crate) async fn write(connections: &Connections) -> Result<Self, sqlx::Error> {
+        let mut transaction = Self::begin(connections, WRITE).await?;
         transaction.run(LOCK).await?;
         Ok(transaction)
     }
 
     /// No transaction: each query reads for itself.
-    pub(crate) async fn single(pool: &PgPool, timeout: Duration) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            connection: Some(pool.acquire().await?),
-            pool: pool.clone(),
-            timeout,
+    pub(crate) async fn single(connections: &Connections) -> Result<Self, sqlx::Error> {
+        let spare = connections.spare().take();
+        match spare {
+            Some(spare) => Ok(Self::on(spare, connections)),
+            None => Self::pooled(connections).await,
+        }
+    }
+
+    async fn pooled(connections: &Connections) -> Result<Self, sqlx::Error> {
+        Ok(Self::on(connections.pool.acquire().await?, connections))
+    }
+
+    fn on(connection: PoolConnection<Postgres>, connections: &Connections) -> Self {
+        Self {
+            connection: Some(connection),
+            connections: connections.clone(),
             open: false,
             asking: false,
             aborted: false,
-        })
+        }
     }
 
     /// Beginning is how a connection is tested, too: of a server that was restarted, each one in the pool is dead.
     async fn begin(
-        pool: &PgPool,
-        timeout: Duration,
+        connections: &Connections,
         statement: &'static str,
     ) -> Result<Self, sqlx::Error> {
+        let pool = &connections.pool;
         let mut dead = 0;
         loop {
-            let mut transaction = Self::single(pool, timeout).await?;
+            let mut transaction = Self::pooled(connections).await?;
             match transaction.run(statement).await {
                 Ok(()) => {
                     transaction.open = true;
@@ -107,7 +148,7 @@ impl PgTransaction {
         // On its own it is only reading, which may be done again.
         match self.fetch(sql, params.clone()).await {
             Err(error) if is_broken(&error) => {
-                let retry = Self::begin(&self.pool, self.timeout, READ).await?;
+                let retry = Self::begin(&self.connections, READ).await?;
                 self.give_up();
                 *self = retry;
                 self.fetch(sql, params).await
@@ -123,7 +164,7 @@ impl PgTransaction {
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         self.asking = true;
         let query = bound(sql, params).fetch_all(connection(&mut self.connection)?);
-        let answer = tokio::time::timeout(self.timeout, query).await;
+        let answer = tokio::time::timeout(self.connections.timeout, query).await;
         self.heard(answer)
     }
 
@@ -134,14 +175,14 @@ impl PgTransaction {
     ) -> Result<u64, sqlx::Error> {
         self.asking = true;
         let query = bound(sql, params).execute(connection(&mut self.connection)?);
-        let answer = tokio::time::timeout(self.timeout, query).await;
+        let answer = tokio::time::timeout(self.connections.timeout, query).await;
         self.heard(answer).map(|done| done.rows_affected())
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.asking = true;
         let query = connection(&mut self.connection)?.execute(sql);
-        let answer = tokio::time::timeout(self.timeout, query).await;
+        let answer = tokio::time::timeout(self.connections.timeout, query).await;
         self.heard(answer).map(|_| ())
     }
 
@@ -168,10 +209,17 @@ impl Drop for PgTransaction {
         if self.asking {
             return self.give_up();
         }
-        let Some(connection) = self.connection.take().filter(|_| self.open) else {
-            // What is in no transaction goes back to the pool by itself.
+        let Some(connection) = self.connection.take() else {
             return;
         };
+        if !self.open {
+            let mut spare = self.connections.spare();
+            if spare.is_none() && !self.aborted && !self.connections.pool.is_closed() {
+                *spare = Some(connection);
+            }
+            // Any other goes back to the pool by itself.
+            return;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return drop(connection.detach());
         };

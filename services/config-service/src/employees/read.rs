@@ -1,5 +1,6 @@
 //! Reading employees, and doing what people ask of their links.
 
+use api::Stored;
 use api::config::v1::{
     Employee, LinkProposal, ListEmployeesRequest, ListEmployeesResponse, ListLinkProposalsRequest,
     ListLinkProposalsResponse,
@@ -14,7 +15,7 @@ use super::propose::message;
 use super::{Book, LinkError, Told, Watchers};
 use crate::domains::By;
 use crate::page::{Page, PageError};
-use crate::store::{self, EmployeeFilter, EmployeeRow, StoreError};
+use crate::store::{self, EmployeeFilter, StoreError};
 
 /// Why employees can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -102,18 +103,25 @@ impl Employees {
         let page = Page::asked(&query, request.page_size, &request.page_token)?;
         let mut reader = self.db.single().await?;
         let rows = store::employees_page(&mut reader, &filter, &page.after, page.limit()).await?;
-        let (rows, next_page_token) = page.cut(rows, |row| row.id.to_string());
+        let (rows, next_page_token) = page.cut(rows, |row| row.id.clone());
+        let as_stored = rows.into_iter().map(|row| Stored::Encoded(row.state));
         Ok(ListEmployeesResponse {
-            employees: rows.into_iter().map(|row| row.state).collect(),
+            employees: as_stored.collect(),
             next_page_token,
         })
     }
 
     /// The next part of a snapshot, behind the last one's last employee. Parts are read one by one: a slow reader holds
     /// up no writer, and what changes meanwhile has a newer generation and an event of its own.
-    pub(crate) async fn part(&self, after: &str) -> Result<Vec<EmployeeRow>, ReadError> {
+    pub(crate) async fn part(&self, after: &str) -> Result<Vec<(String, Employee)>, ReadError> {
         let mut reader = self.db.single().await?;
-        Ok(store::employees_page(&mut reader, &EmployeeFilter::default(), after, BATCH).await?)
+        let rows =
+            store::employees_page(&mut reader, &EmployeeFilter::default(), after, BATCH).await?;
+        let decoded = rows.into_iter().map(|row| {
+            let state = row.state()?;
+            Ok((row.id, state))
+        });
+        decoded.collect()
     }
 
     pub(crate) fn watch(&self) -> broadcast::Receiver<Told> {

@@ -80,14 +80,14 @@ impl EmployeeService for EmployeeHandler {
         let start = (self.employees.clone(), String::new());
         let parts = stream::try_unfold(start, async |(employees, after)| {
             let part = employees.part(&after).await.map_err(status)?;
-            let last = part.last().map(|row| row.id.to_string());
+            let last = part.last().map(|(id, _)| id.clone());
             Ok::<_, Status>(last.map(|last| (part, (employees, last))))
         });
         let answers = parts
             .map_ok(|part| stream::iter(part.into_iter().map(Ok)))
             .try_flatten()
-            .map_ok(move |row| StreamEmployeesResponse {
-                employee: Some(row.state),
+            .map_ok(move |(_, employee)| StreamEmployeesResponse {
+                employee: Some(employee),
                 read_time: Some(read_time),
             });
         Ok(Response::new(answers.boxed()))

@@ -304,12 +304,10 @@ async fn lists_are_filtered_by_domain_and_by_the_beginning_of_a_name() {
             .list_employees(request)
             .await
             .map(tonic::Response::into_inner)?;
-        let names: Vec<_> = answer
-            .employees
-            .iter()
-            .map(|employee| employee.display_name.clone())
-            .collect();
-        Ok::<_, tonic::Status>((names, answer.next_page_token))
+        let next = answer.next_page_token.clone();
+        let employees = answer.into_employees().unwrap();
+        let names = employees.into_iter().map(|employee| employee.display_name);
+        Ok::<_, tonic::Status>((names.collect::<Vec<_>>(), next))
     };
 
     assert_eq!(names("", "", 0, "").await.unwrap().0.len(), 4);

@@ -229,7 +229,8 @@ impl World {
             .await
             .unwrap()
             .into_inner()
-            .employees
+            .into_employees()
+            .unwrap()
     }
 
     /// The employee who has this account, once the account's generation has been taken.

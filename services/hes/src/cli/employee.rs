@@ -7,6 +7,7 @@ use api::config::v1::{
     Employee, GetEmployeeRequest, LinkEmployeesRequest, ListEmployeesRequest, UnlinkAccountRequest,
 };
 use clap::{Args, Subcommand};
+use tonic::Status;
 
 use super::Context;
 use crate::{confirm::Confirm, failure::Failure, remote};
@@ -95,7 +96,11 @@ impl List {
                 query: query.clone(),
             };
             let page = client.clone().list_employees(request).await?.into_inner();
-            Ok((page.employees, page.next_page_token))
+            let next = page.next_page_token.clone();
+            let employees = page.into_employees().map_err(|error| {
+                Status::internal(format!("an employee could not be read: {error}"))
+            })?;
+            Ok((employees, next))
         })
         .await
         .map_err(|status| Failure::call("could not list employees", &status))?;
