@@ -54,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "hes",
         &[
             "ad-connector",
+            "ad-sim",
             "api",
             "config-service",
             "directory",
@@ -67,6 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("xtask", &[]),
     ("testkit", &[]),
+    ("ad-sim", &[]),
     // Measures the services from inside.
     (
         "bench",
@@ -99,7 +101,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// A simulator or test kit that shares our code shares our mistakes: not even its tests import ours.
-const FOREIGN: &[&str] = &["testkit"];
+const FOREIGN: &[&str] = &["testkit", "ad-sim"];
 
 /// One TLS provider, ring: two in a process is a panic at the first connection.
 const BANNED: &[&str] = &[

@@ -1,5 +1,7 @@
 //! Pages: how many, and from where on. A token is opaque, and good for the query that gave it only.
 
+use std::convert::Infallible;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
@@ -50,14 +52,24 @@ impl Page {
     }
 
     /// Cuts what was read to the page, and gives the token of the next one.
-    pub(crate) fn cut<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+    pub(crate) fn cut<T>(&self, rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+        let Ok(cut) = self.try_cut(rows, |row| Ok::<_, Infallible>(key(row)));
+        cut
+    }
+
+    /// The same, where a key has to be read.
+    pub(crate) fn try_cut<T, E>(
+        &self,
+        mut rows: Vec<T>,
+        key: impl Fn(&T) -> Result<String, E>,
+    ) -> Result<(Vec<T>, String), E> {
         let more = rows.len() > self.size;
         rows.truncate(self.size);
         let token = match rows.last() {
-            Some(last) if more => self.token(&key(last)),
+            Some(last) if more => self.token(&key(last)?),
             Some(_) | None => String::new(),
         };
-        (rows, token)
+        Ok((rows, token))
     }
 
     pub(crate) fn token(&self, key: &str) -> String {

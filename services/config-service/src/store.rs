@@ -22,8 +22,8 @@ pub(crate) use domain::{
     purge_domain, put_pinned, update_domain,
 };
 pub(crate) use employee::{
-    EmployeeFilter, EmployeeRow, delete_employee, employee, employees_in_domain, employees_page,
-    employees_to_purge, put_employee,
+    EmployeeFilter, EmployeeRow, SentEmployee, delete_employee, employee, employees_in_domain,
+    employees_page, employees_to_purge, put_employee,
 };
 pub(crate) use link::{
     ProposalRow, decide_proposal, forget_unlink, insert_proposal, insert_unlink, merge_proposals,

@@ -22,6 +22,7 @@ use runtime::{Clock, SystemClock};
 use url::Url;
 
 use crate::{
+    demo,
     failure::Failure,
     output::{Format, Output, Screen, note},
     remote::Remote,
@@ -30,6 +31,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Start here:
+  hes demo                          see it at work on a simulated directory
   hes up --data-dir ./data          run everything; prints how to reach it
   hes status                        is it well?
   hes domain add ad --help          connect an Active Directory domain
@@ -92,6 +94,8 @@ fn path(text: &str) -> Result<PathBuf, Infallible> {
 enum Noun {
     /// Run all services in this process, until SIGTERM or Ctrl-C
     Up(Box<up::Up>),
+    /// See it at work: everything in this process, on a simulated company's directory
+    Demo(demo::Demo),
     /// Show whether the services are well, and how each domain's sync stands
     #[command(after_help = status::HELP)]
     Status(status::Status),
@@ -147,10 +151,16 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
 }
 
+/// Runs a command as part of another one.
+pub(crate) async fn run_within(cli: Cli, screen: &Screen) -> Result<(), Failure> {
+    // Boxed: one of the commands is the one that this is a part of.
+    Box::pin(cli.noun.run(&cli.globals, screen)).await
+}
+
 fn execute(cli: Cli, screen: &Screen) -> Result<(), Failure> {
     let Cli { globals, noun } = cli;
     // One command waits for one answer at a time; services need every core.
-    let mut threads = if matches!(noun, Noun::Up(_)) {
+    let mut threads = if matches!(noun, Noun::Up(_) | Noun::Demo(_)) {
         tokio::runtime::Builder::new_multi_thread()
     } else {
         tokio::runtime::Builder::new_current_thread()
@@ -171,7 +181,7 @@ impl Noun {
     /// Of its span; `hes up` has telemetry of its own.
     fn name(&self) -> Option<&'static str> {
         match self {
-            Self::Up(_) => None,
+            Self::Up(_) | Self::Demo(_) => None,
             Self::Status(_) => Some("hes status"),
             Self::Domain(_) => Some("hes domain"),
             Self::Sync(_) => Some("hes sync"),
@@ -191,6 +201,7 @@ impl Noun {
         };
         match self {
             Self::Up(up) => up::run(*up).await,
+            Self::Demo(demo) => demo::run(demo, screen).await,
             Self::Status(status) => status.run(&context()?).await,
             Self::Domain(verb) => verb.run(&context()?).await,
             Self::Sync(verb) => verb.run(&context()?).await,

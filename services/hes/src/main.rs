@@ -2,6 +2,7 @@
 
 mod cli;
 mod confirm;
+mod demo;
 mod failure;
 mod input;
 mod output;

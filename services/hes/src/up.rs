@@ -9,7 +9,7 @@ mod wiring;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -27,7 +27,8 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use self::{data_dir::DataDir, settings::Settings, wiring::Wiring};
+use self::{data_dir::DataDir, wiring::Wiring};
+pub(crate) use self::settings::{Settings, defaults};
 use crate::{failure::Failure, output::print};
 
 /// How often the services are asked whether they are ready, and that is soon.
@@ -92,10 +93,31 @@ pub(crate) async fn run(up: Up) -> Result<(), Failure> {
     if up.check_settings {
         return print(&describe(&layers).map_err(wrong)?);
     }
-    let dir = DataDir::open(&up.data_dir)?;
+    serve(settings, &up.data_dir, async |served| {
+        print(&served.welcome())
+    })
+    .await
+}
+
+/// Where the services are, once they are ready, and what it takes to be let in.
+pub(crate) struct Served {
+    pub(crate) url: String,
+    pub(crate) token_file: PathBuf,
+    pub(crate) ca_file: PathBuf,
+    /// Ends them.
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Runs all services in a data directory until a signal. `then` has its turn when they are ready; its failure ends them.
+pub(crate) async fn serve(
+    settings: Settings,
+    data_dir: &Path,
+    then: impl AsyncFnOnce(&Served) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let dir = DataDir::open(data_dir)?;
     let telemetry = telemetry::init(&settings.telemetry, "hes")
         .map_err(|error| Failure::new("could not set up logging").caused_by(&error))?;
-    let result = serve(settings, &dir).await;
+    let result = serve_in(settings, &dir, then).await;
     telemetry.flush().await;
     result
 }
@@ -125,7 +147,7 @@ impl Up {
             ),
         ];
         flags.into_iter().fold(
-            settings::defaults()
+            defaults()
                 .file(self.settings.clone())
                 .environment(environment()),
             |layers, (key, value)| match value {
@@ -136,7 +158,11 @@ impl Up {
     }
 }
 
-async fn serve(settings: Settings, dir: &DataDir) -> Result<(), Failure> {
+async fn serve_in(
+    settings: Settings,
+    dir: &DataDir,
+    then: impl AsyncFnOnce(&Served) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let (clock, ids) = (SystemClock::shared(), Ids::system());
     let tasks = Tasks::new(Shutdown::new());
     tasks
@@ -180,13 +206,27 @@ async fn serve(settings: Settings, dir: &DataDir) -> Result<(), Failure> {
 
     dir.say_who(&format!("serving on {}", api.url))?;
     let probe = channel::in_process(&way, Caller::Anonymous);
-    tokio::select! {
-        () = until_ready(probe) => print(&welcome(&api.url, dir))?,
-        () = tasks.shutdown().signalled() => {}
+    let served = Served {
+        url: api.url,
+        token_file: dir.file(token::TOKEN),
+        ca_file: dir.file(tls::CA),
+        shutdown: tasks.shutdown().clone(),
+    };
+    let told = async {
+        until_ready(probe).await;
+        then(&served).await
+    };
+    let told = tokio::select! {
+        told = told => told,
+        () = tasks.shutdown().signalled() => Ok(()),
+    };
+    if told.is_err() {
+        tasks.shutdown().trigger();
     }
     let ended = running.wait().await;
     closing.close().await;
-    ended.map_err(|error| Failure::new("`hes up` ended in failure").caused_by(&error))
+    told?;
+    ended.map_err(|error| Failure::new("the services ended in failure").caused_by(&error))
 }
 
 /// How clients reach the API.
@@ -257,27 +297,39 @@ async fn until_ready(channel: Channel) {
     }
 }
 
-fn welcome(url: &str, dir: &DataDir) -> String {
-    let (token, ca) = (dir.file(token::TOKEN), dir.file(tls::CA));
-    let (token, ca) = (token.display().to_string(), ca.display().to_string());
-    format!(
-        "\
-listening on {url}
-administrator's token: {token}
-certificate authority: {ca}
+impl Served {
+    fn welcome(&self) -> String {
+        format!(
+            "\
+listening on {}
+administrator's token: {}
+certificate authority: {}
 
 In another shell:
-  export HES_API={url} HES_API_TOKEN_FILE={} HES_API_CA_FILE={}
+  {}
   hes status
 
 ready",
-        quoted(&token),
-        quoted(&ca)
-    )
+            self.url,
+            self.token_file.display(),
+            self.ca_file.display(),
+            self.exports()
+        )
+    }
+
+    /// What tells `hes` in another shell where to go.
+    pub(crate) fn exports(&self) -> String {
+        format!(
+            "export HES_API={} HES_API_TOKEN_FILE={} HES_API_CA_FILE={}",
+            self.url,
+            quoted(&self.token_file.display().to_string()),
+            quoted(&self.ca_file.display().to_string())
+        )
+    }
 }
 
 /// As a shell needs it.
-fn quoted(path: &str) -> String {
+pub(crate) fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
     if path.chars().all(is_plain) {
         path.to_owned()

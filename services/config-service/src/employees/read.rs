@@ -15,7 +15,7 @@ use super::propose::message;
 use super::{Book, LinkError, Told, Watchers};
 use crate::domains::By;
 use crate::page::{Page, PageError};
-use crate::store::{self, EmployeeFilter, StoreError};
+use crate::store::{self, EmployeeFilter, SentEmployee, StoreError};
 
 /// Why employees can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -103,10 +103,10 @@ impl Employees {
         let page = Page::asked(&query, request.page_size, &request.page_token)?;
         let mut reader = self.db.single().await?;
         let rows = store::employees_page(&mut reader, &filter, &page.after, page.limit()).await?;
-        let (rows, next_page_token) = page.cut(rows, |row| row.id.clone());
-        let as_stored = rows.into_iter().map(|row| Stored::Encoded(row.state));
+        let (rows, next_page_token) = page.try_cut(rows, SentEmployee::id)?;
+        let as_stored = rows.iter().map(|row| row.bytes().map(Stored::Encoded));
         Ok(ListEmployeesResponse {
-            employees: as_stored.collect(),
+            employees: as_stored.collect::<Result<_, _>>()?,
             next_page_token,
         })
     }
@@ -119,7 +119,7 @@ impl Employees {
             store::employees_page(&mut reader, &EmployeeFilter::default(), after, BATCH).await?;
         let decoded = rows.into_iter().map(|row| {
             let state = row.state()?;
-            Ok((row.id, state))
+            Ok((row.id()?, state))
         });
         decoded.collect()
     }

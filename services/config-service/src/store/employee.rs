@@ -50,15 +50,21 @@ pub(crate) async fn employee(sql: &mut impl Sql, id: EmployeeId) -> Result<Optio
     row.as_ref().map(from_row).transpose()
 }
 
-/// An employee as it is sent, and what its page goes on behind.
-pub(crate) struct SentEmployee {
-    pub(crate) id: String,
-    pub(crate) state: Vec<u8>,
-}
+/// An employee as it is sent: read from the row as far as it is asked for.
+pub(crate) struct SentEmployee(Row);
 
 impl SentEmployee {
+    /// What its page goes on behind.
+    pub(crate) fn id(&self) -> Result<String> {
+        Ok(self.0.get("id")?)
+    }
+
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        Ok(self.0.get("state")?)
+    }
+
     pub(crate) fn state(&self) -> Result<Employee> {
-        decode(&self.state, "employee", &self.id)
+        decode(&self.bytes()?, "employee", &self.id()?)
     }
 }
 
@@ -120,14 +126,7 @@ pub(crate) async fn employees_page(
             .await?
         }
     };
-    rows.iter()
-        .map(|row| {
-            Ok(SentEmployee {
-                id: row.get("id")?,
-                state: row.get("state")?,
-            })
-        })
-        .collect()
+    Ok(rows.into_iter().map(SentEmployee).collect())
 }
 
 /// Ids of employees with an account in `domain`, behind `after`.

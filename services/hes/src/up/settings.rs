@@ -10,7 +10,7 @@ const DEFAULTS: &str = include_str!("../../settings.default.toml");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub(super) up: Own,
     pub(super) grpc: grpc::Settings,
     pub(super) telemetry: telemetry::Settings,
@@ -22,14 +22,14 @@ pub(super) struct Settings {
 /// What is `hes up`'s own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Own {
+pub(crate) struct Own {
     pub(super) names: Vec<String>,
     #[serde(deserialize_with = "settings::optional")]
     pub(super) kek_file: Option<PathBuf>,
 }
 
 /// The compiled-in layer.
-pub(super) fn defaults() -> settings::Layers {
+pub(crate) fn defaults() -> settings::Layers {
     settings::Layers::new(&[
         DEFAULTS,
         settings::DEFAULTS,

@@ -1,0 +1,208 @@
+//! Who tells the story: headings, explanations, and commands that are run as they are shown.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api::config::v1::{Employee, ListEmployeesRequest};
+use clap::Parser as _;
+use tonic::Status;
+
+use super::company::Company;
+use crate::{
+    cli::{self, Cli},
+    failure::{Exit, Failure},
+    output::{Screen, Tone, print},
+    remote::{self, Remote},
+    up::Served,
+};
+
+/// Of what is said to a reader whose width isn't known.
+const USUAL_WIDTH: usize = 80;
+/// How long people may take to arrive: they come as events.
+const PATIENCE: Duration = Duration::from_secs(180);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) struct Narrator<'a> {
+    screen: &'a Screen,
+    served: &'a Served,
+    folder: PathBuf,
+}
+
+impl<'a> Narrator<'a> {
+    pub(super) fn new(screen: &'a Screen, served: &'a Served, folder: &Path) -> Self {
+        Self {
+            screen,
+            served,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Begins a part of the story.
+    pub(super) fn chapter(&self, title: &str, text: &str) -> Result<(), Failure> {
+        let title = self.screen.paint(Tone::Strong, title);
+        print(&format!("\n{title}\n{}", self.wrapped(text)))
+    }
+
+    pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
+        print(&self.wrapped(text))
+    }
+
+    fn wrapped(&self, text: &str) -> String {
+        let width = self.screen.width.map_or(USUAL_WIDTH, usize::from);
+        wrap(text, width.clamp(30, 100))
+    }
+
+    /// Runs a command as it is shown, and makes sure that it ends as it must.
+    pub(super) async fn hes(&self, command: &str, expected: Option<Exit>) -> Result<(), Failure> {
+        let shown = format!("$ hes {command}");
+        print(&format!("\n{}", self.screen.paint(Tone::Good, &shown)))?;
+        let folder = self.folder.display().to_string();
+        let words = split(&command.replace("$DEMO", &folder));
+        let [url, token, ca] = [
+            self.served.url.clone(),
+            self.served.token_file.display().to_string(),
+            self.served.ca_file.display().to_string(),
+        ];
+        let reach = ["hes", "--api", &url, "--api-token-file", &token, "--api-ca-file", &ca];
+        let words = reach.into_iter().map(str::to_owned).chain(words);
+        let cli = Cli::try_parse_from(words)
+            .map_err(|error| Failure::new("the demo is wrong").caused_by(&error))?;
+        let ended = cli::run_within(cli, self.screen).await;
+        match (ended, expected) {
+            (Ok(()), None) => Ok(()),
+            (Err(failure), Some(exit)) if failure.exit == exit => {
+                print(&failure.render(self.screen))
+            }
+            (Ok(()), Some(exit)) => Err(Failure::new(format!(
+                "`hes {command}` went through, where it should have ended with exit code {}",
+                exit as u8
+            ))),
+            (Err(failure), _) => Err(failure),
+        }
+    }
+
+    /// Who is known, once there are as many as there should be.
+    pub(super) async fn employees(
+        &self,
+        what: &str,
+        is_right: impl Fn(&[Employee]) -> bool,
+    ) -> Result<Vec<Employee>, Failure> {
+        let remote = self.remote()?;
+        let looking = async {
+            loop {
+                let employees = everybody(&remote)
+                    .await
+                    .map_err(|status| Failure::call("could not list employees", &status))?;
+                if is_right(&employees) {
+                    return Ok(employees);
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking)
+            .await
+            .unwrap_or_else(|_elapsed| {
+                Err(Failure::new(format!(
+                    "{what}: not seen after {} seconds",
+                    PATIENCE.as_secs()
+                )))
+            })
+    }
+
+    fn remote(&self) -> Result<Remote, Failure> {
+        Remote::reach(&self.served.url, &self.served.token_file, &self.served.ca_file)
+    }
+
+    /// For whoever wants to go on by themselves.
+    pub(super) fn what_next(&self, company: &Company) -> String {
+        let heading = self.screen.paint(Tone::Strong, "It stays up until you press Ctrl-C. In another shell:");
+        format!(
+            "\n{heading}
+  {}
+  hes status
+  hes employee list --query smith
+  hes sync list corp
+  hes audit list
+  hes audit verify
+
+The directory is at {}; look at it with any LDAP client, as {}.
+  its certificate authority: {}
+  the password: {}
+
+Your own Active Directory is the next step: stop this, then
+  hes up --data-dir ./data
+  hes domain add ad --help",
+            self.served.exports(),
+            company.server(),
+            company.logon_name(),
+            company.ca_file.display(),
+            company.password_file.display(),
+        )
+    }
+}
+
+async fn everybody(remote: &Remote) -> Result<Vec<Employee>, Status> {
+    let client = remote.employees();
+    let all = remote::list(None, async |page_size, page_token| {
+        let request = ListEmployeesRequest {
+            page_size,
+            page_token,
+            ..ListEmployeesRequest::default()
+        };
+        let page = client.clone().list_employees(request).await?.into_inner();
+        let next = page.next_page_token.clone();
+        let employees = page
+            .into_employees()
+            .map_err(|error| Status::internal(error.to_string()))?;
+        Ok((employees, next))
+    });
+    Ok(all.await?.items)
+}
+
+/// A line at a time, at the spaces.
+fn wrap(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+/// Words as a shell would take them; only double quotes are known.
+fn split(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (place, part) in command.split('"').enumerate() {
+        if place % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_spaces_and_paragraphs_stay() {
+        assert_eq!(wrap("one two three\n\nfour", 8), "one two\nthree\n\nfour");
+        assert_eq!(wrap("unbreakable x", 4), "unbreakable\nx");
+    }
+
+    #[test]
+    fn what_is_quoted_is_one_word() {
+        assert_eq!(split("a \"b c\" d"), ["a", "b c", "d"]);
+    }
+}
