@@ -4,10 +4,11 @@ mod company;
 mod narrator;
 mod story;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use clap::Args;
 use runtime::settings::{environment, load};
+use sealing::FileKeyProvider;
 use tempfile::TempDir;
 
 use self::{company::Company, narrator::Narrator};
@@ -34,11 +35,13 @@ pub(crate) struct Demo {
     #[arg(long)]
     once: bool,
     /// Where the API is served [default: a free port of 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:0",
+        hide_default_value = true
+    )]
     listen: SocketAddr,
-    /// Keep what is stored here, and go on with it [default: a new directory, deleted at the end]
-    #[arg(long, value_name = "DIR", hide = true)]
-    data_dir: Option<PathBuf>,
     /// What is logged, on standard error
     #[arg(long, value_name = "FILTER", default_value = "error")]
     log_filter: String,
@@ -49,12 +52,15 @@ pub(crate) async fn run(demo: Demo, screen: &Screen) -> Result<(), Failure> {
     let failed = |error: &(dyn std::error::Error + 'static)| {
         Failure::new("could not set up the demo").caused_by(error)
     };
+    let folder = TempDir::with_prefix("hes-demo-").map_err(|error| failed(&error))?;
+    let kek = folder.path().join("kek");
+    FileKeyProvider::create(&kek).map_err(|error| failed(&error))?;
     let layers = up::defaults()
         .environment(environment())
+        .flag("up.kek_file", kek.display().to_string())
         .flag("grpc.listen", demo.listen.to_string())
         .flag("telemetry.filter", demo.log_filter.clone());
     let settings = load(&layers).map_err(|error| failed(&error))?;
-    let folder = TempDir::with_prefix("hes-demo-").map_err(|error| failed(&error))?;
     let company = Company::open(folder.path()).await?;
     let data = folder.path().join("data");
     up::serve(settings, &data, async |served| {

@@ -36,10 +36,23 @@ pub(crate) struct Remote {
 
 impl Remote {
     pub(crate) fn new(globals: &Globals) -> Result<Self, Failure> {
-        let url = globals.api.as_str().trim_end_matches('/').to_owned();
+        Self::reach(
+            globals.api.as_str(),
+            globals.token_file(),
+            globals.ca_file(),
+        )
+    }
+
+    /// The API at a URL, with a token and an authority from files.
+    pub(crate) fn reach(
+        url: &str,
+        token_file: Option<&Path>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let url = url.trim_end_matches('/').to_owned();
         let options = Options {
-            ca_file: globals.ca_file().map(Path::to_owned),
-            token: globals.token_file().map(token).transpose()?,
+            ca_file: ca_file.map(Path::to_owned),
+            token: token_file.map(token).transpose()?,
             ..Options::default()
         };
         let channel = channel::connect(&url, &options).map_err(|error| refused(&url, &error))?;

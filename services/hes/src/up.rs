@@ -27,8 +27,8 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use self::{data_dir::DataDir, wiring::Wiring};
 pub(crate) use self::settings::{Settings, defaults};
+use self::{data_dir::DataDir, wiring::Wiring};
 use crate::{failure::Failure, output::print};
 
 /// How often the services are asked whether they are ready, and that is soon.

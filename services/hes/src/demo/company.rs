@@ -1,8 +1,15 @@
 //! The simulated company: who is there before the story begins.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
-use ad_sim::{Ace, Class, Controller, Inherit, NewUser, Refused, Settings, Simulation, extended, right};
+use ad_sim::{
+    Ace, Class, Controller, Inherit, NewUser, Refused, Settings, Simulation, extended, right,
+};
 
 use crate::failure::Failure;
 
@@ -46,20 +53,76 @@ const fn person(
 }
 
 const PEOPLE: [Named; 8] = [
-    person("Ada Lovelace", "ada", "Ada", "Lovelace", "London", SYNC_GROUP),
-    person("Grace Hopper", "grace", "Grace", "Hopper", "New York", SYNC_GROUP),
-    person("Barbara Liskov", "barbara", "Barbara", "Liskov", "New York", "Platform"),
-    person("Edsger Dijkstra", "edsger", "Edsger", "Dijkstra", "London", "Platform"),
+    person(
+        "Ada Lovelace",
+        "ada",
+        "Ada",
+        "Lovelace",
+        "London",
+        SYNC_GROUP,
+    ),
+    person(
+        "Grace Hopper",
+        "grace",
+        "Grace",
+        "Hopper",
+        "New York",
+        SYNC_GROUP,
+    ),
+    person(
+        "Barbara Liskov",
+        "barbara",
+        "Barbara",
+        "Liskov",
+        "New York",
+        "Platform",
+    ),
+    person(
+        "Edsger Dijkstra",
+        "edsger",
+        "Edsger",
+        "Dijkstra",
+        "London",
+        "Platform",
+    ),
     // Two people of one name: only their offices tell them apart, and their GUIDs.
-    person("John Smith", "jsmith", "John", "Smith", "London", "Engineering"),
-    person("John Smith", "jsmith2", "John", "Smith", "New York", "Engineering"),
+    person(
+        "John Smith",
+        "jsmith",
+        "John",
+        "Smith",
+        "London",
+        "Engineering",
+    ),
+    person(
+        "John Smith",
+        "jsmith2",
+        "John",
+        "Smith",
+        "New York",
+        "Engineering",
+    ),
     Named {
         has_mail: false,
-        ..person("Konrad Zuse", "konrad", "Konrad", "Zuse", "London", "Engineering")
+        ..person(
+            "Konrad Zuse",
+            "konrad",
+            "Konrad",
+            "Zuse",
+            "London",
+            "Engineering",
+        )
     },
     Named {
         is_disabled: true,
-        ..person("Charles Babbage", "charles", "Charles", "Babbage", "London", SYNC_GROUP)
+        ..person(
+            "Charles Babbage",
+            "charles",
+            "Charles",
+            "Babbage",
+            "London",
+            SYNC_GROUP,
+        )
     },
 ];
 
@@ -85,9 +148,13 @@ impl Company {
         let password = format!("{}-svc", simulation.administrator_password());
         let field_staff = found(simulation.controller(), &password)
             .map_err(|error| failed().caused_by(&error))?;
-        let (ca_file, password_file) = (folder.join("corp-ca.pem"), folder.join("svc-hes.password"));
-        for (path, text) in [(&ca_file, simulation.authority()), (&password_file, &password)] {
-            std::fs::write(path, text).map_err(|error| failed().caused_by(&error))?;
+        let (ca_file, password_file) =
+            (folder.join("corp-ca.pem"), folder.join("svc-hes.password"));
+        for (path, text) in [
+            (&ca_file, simulation.authority()),
+            (&password_file, &password),
+        ] {
+            write(path, text).map_err(|error| failed().caused_by(&error))?;
         }
         Ok(Self {
             simulation,
@@ -143,6 +210,16 @@ impl Company {
     }
 }
 
+/// For nobody else to read.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
+}
+
 fn group(name: &str, directory: &ad_sim::Directory<'_>) -> String {
     format!("CN={name},OU=Groups,{}", directory.base())
 }
@@ -152,7 +229,13 @@ fn found(controller: &Controller, password: &str) -> Result<Vec<String>, Refused
     controller.edit(|directory| {
         let base = directory.base();
         let groups = directory.add_ou(&base, "Groups")?;
-        for name in [SYNC_GROUP, ROTATION_GROUP, "Engineering", "Platform", "Field Staff"] {
+        for name in [
+            SYNC_GROUP,
+            ROTATION_GROUP,
+            "Engineering",
+            "Platform",
+            "Field Staff",
+        ] {
             directory.add_group(&groups, name)?;
         }
         let at = |name: &str| format!("CN={name},{groups}");
@@ -167,7 +250,11 @@ fn found(controller: &Controller, password: &str) -> Result<Vec<String>, Refused
             directory.add_ou(&base, office)?;
         }
         for person in &PEOPLE {
-            let mail = if person.has_mail { format!("{}@{DOMAIN}", person.logon) } else { String::new() };
+            let mail = if person.has_mail {
+                format!("{}@{DOMAIN}", person.logon)
+            } else {
+                String::new()
+            };
             let user = NewUser {
                 name: person.name,
                 logon: person.logon,
@@ -185,7 +272,10 @@ fn found(controller: &Controller, password: &str) -> Result<Vec<String>, Refused
         directory.join(&at(ROTATION_GROUP), &directory.dn_of_logon("ada")?)?;
         let mut staff = Vec::with_capacity(FIELD_STAFF);
         for number in 1..=FIELD_STAFF {
-            let (name, logon) = (format!("Field Worker {number:04}"), format!("field{number:04}"));
+            let (name, logon) = (
+                format!("Field Worker {number:04}"),
+                format!("field{number:04}"),
+            );
             let mail = format!("{logon}@{DOMAIN}");
             let user = NewUser {
                 name: &name,
@@ -208,7 +298,10 @@ fn found(controller: &Controller, password: &str) -> Result<Vec<String>, Refused
         let sid = directory.sid(&service)?;
         // What the README tells an administrator to delegate, and no more.
         let deleted = format!("CN=Deleted Objects,{base}");
-        directory.grant(&deleted, Ace::allow(&sid, right::READ).inherited_by(Inherit::All))?;
+        directory.grant(
+            &deleted,
+            Ace::allow(&sid, right::READ).inherited_by(Inherit::All),
+        )?;
         for office in ["London", "New York", "Field"] {
             let reset = Ace::allow(&sid, right::CONTROL_ACCESS)
                 .on(extended::RESET_PASSWORD)

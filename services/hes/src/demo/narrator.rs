@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::config::v1::{Employee, ListEmployeesRequest};
 use clap::Parser as _;
+use runtime::{Clock as _, SystemClock};
 use tonic::Status;
 
 use super::company::Company;
@@ -37,6 +38,11 @@ impl<'a> Narrator<'a> {
         }
     }
 
+    /// Where the demo's files are.
+    pub(super) fn folder(&self) -> String {
+        self.folder.display().to_string()
+    }
+
     /// Begins a part of the story.
     pub(super) fn chapter(&self, title: &str, text: &str) -> Result<(), Failure> {
         let title = self.screen.paint(Tone::Strong, title);
@@ -56,18 +62,30 @@ impl<'a> Narrator<'a> {
     pub(super) async fn hes(&self, command: &str, expected: Option<Exit>) -> Result<(), Failure> {
         let shown = format!("$ hes {command}");
         print(&format!("\n{}", self.screen.paint(Tone::Good, &shown)))?;
-        let folder = self.folder.display().to_string();
-        let words = split(&command.replace("$DEMO", &folder));
+        let words = split(&command.replace("$DEMO", &self.folder()));
         let [url, token, ca] = [
             self.served.url.clone(),
             self.served.token_file.display().to_string(),
             self.served.ca_file.display().to_string(),
         ];
-        let reach = ["hes", "--api", &url, "--api-token-file", &token, "--api-ca-file", &ca];
+        let reach = [
+            "hes",
+            "--api",
+            &url,
+            "--api-token-file",
+            &token,
+            "--api-ca-file",
+            &ca,
+        ];
         let words = reach.into_iter().map(str::to_owned).chain(words);
         let cli = Cli::try_parse_from(words)
             .map_err(|error| Failure::new("the demo is wrong").caused_by(&error))?;
-        let ended = cli::run_within(cli, self.screen).await;
+        // Times are told from now, and not from when the story began.
+        let screen = Screen {
+            now: SystemClock.now(),
+            ..self.screen.clone()
+        };
+        let ended = cli::run_within(cli, &screen).await;
         match (ended, expected) {
             (Ok(()), None) => Ok(()),
             (Err(failure), Some(exit)) if failure.exit == exit => {
@@ -110,17 +128,24 @@ impl<'a> Narrator<'a> {
     }
 
     fn remote(&self) -> Result<Remote, Failure> {
-        Remote::reach(&self.served.url, &self.served.token_file, &self.served.ca_file)
+        Remote::reach(
+            &self.served.url,
+            Some(&self.served.token_file),
+            Some(&self.served.ca_file),
+        )
     }
 
     /// For whoever wants to go on by themselves.
     pub(super) fn what_next(&self, company: &Company) -> String {
-        let heading = self.screen.paint(Tone::Strong, "It stays up until you press Ctrl-C. In another shell:");
+        let heading = self.screen.paint(
+            Tone::Strong,
+            "It stays up until you press Ctrl-C. In another shell:",
+        );
         format!(
             "\n{heading}
   {}
   hes status
-  hes employee list --query smith
+  hes employee list --query john
   hes sync list corp
   hes audit list
   hes audit verify
@@ -143,7 +168,7 @@ Your own Active Directory is the next step: stop this, then
 
 async fn everybody(remote: &Remote) -> Result<Vec<Employee>, Status> {
     let client = remote.employees();
-    let all = remote::list(None, async |page_size, page_token| {
+    let all = remote::list(0, async |page_size, page_token| {
         let request = ListEmployeesRequest {
             page_size,
             page_token,

@@ -24,8 +24,9 @@ async fn arrival(narrator: &Narrator<'_>, company: &Company) -> Result<(), Failu
              group in it, and Field Staff, with {FIELD_STAFF} people. Among them are two people called John Smith, one \
              whose account is disabled, and one without a mail address.\n\
              First, the directory is made known. The account needs no more rights than any user has; its password comes \
-             from a file, is sealed, and is never shown again.",
-            company.server()
+             from a file, is sealed, and is never shown again. ($DEMO stands for {}.)",
+            company.server(),
+            narrator.folder()
         ),
     )?;
     let add = format!(
@@ -51,24 +52,37 @@ async fn import(narrator: &Narrator<'_>) -> Result<(), Failure> {
     )?;
     narrator.hes("sync run corp --wait", None).await?;
     narrator
-        .employees("everybody is an employee", |employees| employees.len() == EVERYBODY)
+        .employees("everybody is an employee", |employees| {
+            employees.len() == EVERYBODY
+        })
         .await?;
     narrator.say(&format!(
         "\n{EVERYBODY} people have become employees. The two of one name stayed two: people are told apart by the id their \
          directory gave them, never by a name."
     ))?;
-    narrator.hes("employee list --query smith", None).await?;
+    narrator.hes("employee list --query john", None).await?;
     let employees = narrator.employees("two John Smiths", |_| true).await?;
-    let named = |name: &str| employees.iter().filter(|employee| employee.display_name == name).count();
+    let named = |name: &str| {
+        employees
+            .iter()
+            .filter(|employee| employee.display_name == name)
+            .count()
+    };
     let disabled = employees
         .iter()
         .any(|employee| employee.display_name == "Charles Babbage" && !employee.active);
     let without_mail = employees
         .iter()
         .any(|employee| employee.display_name == "Konrad Zuse" && employee.mail.is_empty());
-    check("there are two people called John Smith", named("John Smith") == 2)?;
+    check(
+        "there are two people called John Smith",
+        named("John Smith") == 2,
+    )?;
     check("the disabled account is inactive", disabled)?;
-    check("the person without a mail address was imported", without_mail)
+    check(
+        "the person without a mail address was imported",
+        without_mail,
+    )
 }
 
 async fn a_working_day(narrator: &Narrator<'_>, company: &Company) -> Result<(), Failure> {
@@ -83,7 +97,9 @@ async fn a_working_day(narrator: &Narrator<'_>, company: &Company) -> Result<(),
         .employees("the day's changes", |employees| {
             let seen = |name: &str, title: &str, active: bool| {
                 employees.iter().any(|employee| {
-                    employee.display_name == name && employee.title == title && employee.active == active
+                    employee.display_name == name
+                        && employee.title == title
+                        && employee.active == active
                 })
             };
             seen("Grace Hopper", "Rear Admiral", true)
@@ -106,8 +122,12 @@ async fn a_mistake(narrator: &Narrator<'_>, company: &Company) -> Result<(), Fai
              more than a twentieth of the people is held for a person to decide, and nothing of it is applied."
         ),
     )?;
-    narrator.hes("sync run corp --wait", Some(Exit::Held)).await?;
-    let employees = narrator.employees("everybody is still there", |_| true).await?;
+    narrator
+        .hes("sync run corp --wait", Some(Exit::Held))
+        .await?;
+    let employees = narrator
+        .employees("everybody is still there", |_| true)
+        .await?;
     let active = employees.iter().filter(|employee| employee.active).count();
     // Two are not: the one whose account is disabled, and the one who left.
     check("nobody was harmed by the mistake", active == EVERYBODY - 2)?;
