@@ -69,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &[]),
     ("testkit", &[]),
     ("ad-sim", &[]),
+    ("contract", &["ad-sim", "testkit"]),
     // Measures the services from inside.
     (
         "bench",
@@ -101,7 +102,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// A simulator or test kit that shares our code shares our mistakes: not even its tests import ours.
-const FOREIGN: &[&str] = &["testkit", "ad-sim"];
+const FOREIGN: &[&str] = &["testkit", "ad-sim", "contract"];
 
 /// One TLS provider, ring: two in a process is a panic at the first connection.
 const BANNED: &[&str] = &[
