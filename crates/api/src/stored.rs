@@ -98,8 +98,6 @@ impl Name for ListEmployeesResponse {
 
 #[cfg(test)]
 mod tests {
-    use prost_reflect::Kind;
-
     use super::*;
     use crate::descriptor_pool;
 
@@ -146,10 +144,10 @@ mod tests {
         let fields: Vec<_> = message
             .fields()
             .map(|field| {
-                let of = match field.kind() {
-                    Kind::Message(message) => message.full_name().to_owned(),
-                    other => format!("{other:?}"),
-                };
+                let kind = field.kind();
+                let of = kind
+                    .as_message()
+                    .map_or_else(|| format!("{kind:?}"), |of| of.full_name().to_owned());
                 (field.number(), field.name().to_owned(), of, field.is_list())
             })
             .collect();

@@ -347,7 +347,12 @@ mod tests {
         let mail = objects_of(Attr::MAIL);
         let mut descriptor = default(&domain(), Class::User);
         let write = |descriptor: &Descriptor| {
-            descriptor.grants(&token(&[me.clone()]), false, right::WRITE_PROPERTY, &mail)
+            descriptor.grants(
+                &token(std::slice::from_ref(&me)),
+                false,
+                right::WRITE_PROPERTY,
+                &mail,
+            )
         };
 
         assert!(!write(&descriptor));

@@ -221,7 +221,11 @@ impl Session {
                 );
                 message::end(&mut out, id, answer::EXTENDED, &outcome, None, &[]);
             }
-            request => {
+            request @ (Request::Modify { .. }
+            | Request::Add { .. }
+            | Request::Delete { .. }
+            | Request::ModifyDn { .. }
+            | Request::Compare) => {
                 let outcome = self.change(&request, &message.controls);
                 let outcome = outcome.err().unwrap_or_else(Outcome::success);
                 message::end(

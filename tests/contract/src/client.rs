@@ -9,9 +9,14 @@ use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use tokio::task::JoinSet;
 
 /// A connection.
-pub struct Client(Ldap);
+pub struct Client {
+    ldap: Ldap,
+    /// Drives the connection until it is dropped.
+    _driver: JoinSet<()>,
+}
 
 /// One object of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +223,8 @@ pub(crate) fn unicode_password(password: &str) -> Vec<u8> {
 }
 
 impl Client {
-    pub(crate) async fn connect(url: &str, authority: &str) -> Result<Self> {
+    /// A connection over TLS that trusts one authority.
+    pub async fn connect(url: &str, authority: &str) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -230,12 +236,19 @@ impl Client {
         let (connection, ldap) = LdapConnAsync::with_settings(settings, url)
             .await
             .with_context(|| format!("failed to connect to {url}"))?;
-        ldap3::drive!(connection);
-        Ok(Self(ldap))
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            // Whoever waits for an answer is told that the connection is lost.
+            drop(connection.drive().await);
+        });
+        Ok(Self {
+            ldap,
+            _driver: driver,
+        })
     }
 
     pub async fn bind(&self, name: &str, password: &str) -> Result<(u32, String)> {
-        let answer = self.0.clone().simple_bind(name, password).await?;
+        let answer = self.ldap.clone().simple_bind(name, password).await?;
         Ok((answer.rc, answer.text))
     }
 
@@ -247,7 +260,7 @@ impl Client {
         attributes: &[&str],
         controls: Vec<RawControl>,
     ) -> Result<Answer> {
-        let mut ldap = self.0.clone();
+        let mut ldap = self.ldap.clone();
         ldap.with_controls(controls);
         let mut stream = ldap
             .streaming_search(base, scope, filter, attributes.to_vec())
@@ -309,7 +322,7 @@ impl Client {
                 values.iter().cloned().collect::<HashSet<_>>(),
             )
         });
-        Ok(self.0.clone().add(dn, attributes.collect()).await?.rc)
+        Ok(self.ldap.clone().add(dn, attributes.collect()).await?.rc)
     }
 
     /// The result code, and the text beside it.
@@ -326,7 +339,7 @@ impl Client {
                 HashSet::from([unicode_password(password)]),
             ),
         });
-        let answer = self.0.clone().modify(dn, changes.collect()).await?;
+        let answer = self.ldap.clone().modify(dn, changes.collect()).await?;
         Ok((answer.rc, answer.text))
     }
 
@@ -337,7 +350,7 @@ impl Client {
             Mod::Delete(b"unicodePwd".to_vec(), value(old)),
             Mod::Add(b"unicodePwd".to_vec(), value(new)),
         ];
-        let answer = self.0.clone().modify(dn, changes).await?;
+        let answer = self.ldap.clone().modify(dn, changes).await?;
         Ok((answer.rc, answer.text))
     }
 
@@ -350,16 +363,16 @@ impl Client {
                 HashSet::from([dn.as_bytes().to_vec()]),
             ),
         ];
-        let mut ldap = self.0.clone();
+        let mut ldap = self.ldap.clone();
         ldap.with_controls(vec![control::show_deleted()]);
         Ok(ldap.modify(tombstone, changes).await?.rc)
     }
 
     pub async fn delete(&self, dn: &str) -> Result<u32> {
-        Ok(self.0.clone().delete(dn).await?.rc)
+        Ok(self.ldap.clone().delete(dn).await?.rc)
     }
 
     pub async fn rename(&self, dn: &str, rdn: &str, parent: Option<&str>) -> Result<u32> {
-        Ok(self.0.clone().modifydn(dn, rdn, true, parent).await?.rc)
+        Ok(self.ldap.clone().modifydn(dn, rdn, true, parent).await?.rc)
     }
 }

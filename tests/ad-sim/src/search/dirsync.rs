@@ -191,11 +191,7 @@ impl Replica {
                 self.highest_usn()
             },
             sent: if more { last } else { self.highest_usn() },
-            vector: if more {
-                since.vector.clone()
-            } else {
-                self.vector()
-            },
+            vector: if more { since.vector } else { self.vector() },
         };
         let mut control = Writer::default();
         control.nested(SEQUENCE, |control| {

@@ -193,7 +193,15 @@ impl Replica {
                 }
                 Some(all)
             }
-            _ => None,
+            Test::Not(_)
+            | Test::Present(_)
+            | Test::Equal(..)
+            | Test::AtLeast(..)
+            | Test::AtMost(..)
+            | Test::Substrings(..)
+            | Test::Bits { .. }
+            | Test::Chain(..)
+            | Test::Undefined => None,
         }
     }
 
@@ -283,7 +291,7 @@ impl Replica {
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case(class)),
             (Attr::OBJECT_CATEGORY, Wanted::Text(category)) => {
-                !(object.is_deleted && !self.domain.recycle_bin)
+                (!object.is_deleted || self.domain.recycle_bin)
                     && self.category(object.class).eq_ignore_ascii_case(category)
             }
             (_, Wanted::Object(Some(target), _)) if FORWARD.contains(&attribute) => {
