@@ -6,9 +6,17 @@ use crate::{packages, run};
 
 pub(crate) fn run() -> Result<bool> {
     packages::ensure_servers()?;
+    packages::ensure_ldapsearch()?;
     run::timed("build", || {
         let mut build = run::cargo()?;
-        let built = run::succeeds(build.args(["build", "--release", "--package", "bench"]))?;
+        let built = run::succeeds(build.args([
+            "build",
+            "--release",
+            "--package",
+            "bench",
+            "--package",
+            "hes",
+        ]))?;
         anyhow::ensure!(built, "the build failed");
         Ok(())
     })?;

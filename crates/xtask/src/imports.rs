@@ -74,8 +74,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "bench",
         &[
+            "ad-sim",
             "api",
             "config-service",
+            "e2e",
             "events",
             "runtime",
             "sealing",

@@ -82,6 +82,14 @@ pub(crate) fn ensure_servers() -> Result<()> {
 }
 
 /// Whether there is such a file; `*` stands for one folder.
+/// Installs the floor of a bench, OpenLDAP's client, where it is missing.
+pub(crate) fn ensure_ldapsearch() -> Result<()> {
+    if exists("/usr/bin/ldapsearch") {
+        return Ok(());
+    }
+    run::timed("install ldap-utils", || install(&["ldap-utils"]))
+}
+
 fn exists(file: &str) -> bool {
     let Some((folder, rest)) = file.split_once("/*/") else {
         return Path::new(file).exists();

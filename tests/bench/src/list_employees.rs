@@ -26,7 +26,7 @@ use testkit::postgres::{Database as Made, Postgres};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use crate::row::{Row, median};
+use crate::row::{Row, Times, median};
 
 const EMPLOYEES: usize = 100_000;
 const PAGE: usize = 100;
@@ -57,9 +57,12 @@ pub(crate) async fn measure(host: &Handle) -> Result<Row> {
     Ok(Row {
         work: "`ListEmployees`, pages of 100, 100,000 employees, PostgreSQL",
         floor: "the bare SQL query",
-        floor_took: median(floor),
-        ours_took: median(ours),
-        target: 2.0,
+        times: Some(Times {
+            floor: median(floor),
+            ours: median(ours),
+            target: 2.0,
+        }),
+        memory: None,
     })
 }
 

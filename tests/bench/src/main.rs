@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ad_sync;
 mod list_employees;
 mod row;
 
@@ -13,7 +14,22 @@ fn main() -> Result<()> {
     let asking = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let rows = [asking.block_on(list_employees::measure(served.handle()))?];
+    let only: Option<String> = std::env::args().nth(1);
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let mut rows = Vec::new();
+    if wanted("list-employees") {
+        rows.push(asking.block_on(list_employees::measure(served.handle()))?);
+    }
+    if wanted("samba") {
+        rows.push(served.block_on(ad_sync::samba())?);
+    }
+    if wanted("simulated") {
+        rows.extend(served.block_on(ad_sync::simulated())?);
+    }
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "there is no such row: give list-employees, samba, simulated, or nothing for all"
+    );
     println!("{}", row::HEADER);
     for row in &rows {
         println!("{row}");

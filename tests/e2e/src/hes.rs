@@ -130,6 +130,14 @@ impl Hes {
         }
     }
 
+    /// The process id of a suite that is one process.
+    pub fn id(&self) -> Result<u32> {
+        match &self.shape {
+            Shape::Together(together) => Ok(together.id()),
+            Shape::Apart(_) => anyhow::bail!("the suite is several processes"),
+        }
+    }
+
     /// Where the API is.
     pub fn api(&self) -> String {
         match &self.shape {

@@ -12,8 +12,12 @@ use tempfile::TempDir;
 /// `target/<profile>` of the running test executable, which lies in its `deps` folder.
 pub(crate) fn profile_dir() -> Option<PathBuf> {
     let executable = std::env::current_exe().ok()?;
-    let deps = executable.parent()?;
-    (deps.file_name()? == "deps").then(|| deps.parent().map(Path::to_owned))?
+    let folder = executable.parent()?;
+    if folder.file_name()? == "deps" {
+        return folder.parent().map(Path::to_owned);
+    }
+    // A program, and not a test, lies beside that folder.
+    folder.join("deps").is_dir().then(|| folder.to_owned())
 }
 
 /// A folder that outlives the test run: `target/testkit`, or one in the system's temp folder when the running executable

@@ -45,6 +45,10 @@ impl Together {
         self.running.stdout() + &self.running.stderr()
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     pub(super) fn api(&self) -> String {
         self.api.clone()
     }
