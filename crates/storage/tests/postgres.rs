@@ -178,12 +178,20 @@ async fn a_server_that_stops_and_starts_is_found_again() {
     let world = World::on(Arc::clone(&server), "restarted").await;
     let database = world.open().await;
     insert(&database, "before").await.unwrap();
+    let single = async || {
+        let mut reader = database.single().await?;
+        let rows = reader.query("SELECT id FROM thing", params![]).await?;
+        Ok::<_, Error>(rows.len())
+    };
+    // Leaves a connection for the next single query, which will be dead by then.
+    assert_eq!(single().await.unwrap(), 1);
 
     server.kill().await.unwrap();
     let down = insert(&database, "down").await;
     server.start_again().await.unwrap();
 
     assert!(down.is_err());
+    assert_eq!(single().await.unwrap(), 1);
     insert(&database, "after").await.unwrap();
     assert_eq!(ids(&database).await, ["after", "before"]);
 }

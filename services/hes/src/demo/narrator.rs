@@ -54,13 +54,17 @@ impl<'a> Narrator<'a> {
     }
 
     fn wrapped(&self, text: &str) -> String {
+        wrap(text, self.width())
+    }
+
+    fn width(&self) -> usize {
         let width = self.screen.width.map_or(USUAL_WIDTH, usize::from);
-        wrap(text, width.clamp(30, 100))
+        width.clamp(30, 100)
     }
 
     /// Runs a command as it is shown, and makes sure that it ends as it must.
     pub(super) async fn hes(&self, command: &str, expected: Option<Exit>) -> Result<(), Failure> {
-        let shown = format!("$ hes {command}");
+        let shown = continued(&format!("$ hes {command}"), self.width());
         print(&format!("\n{}", self.screen.paint(Tone::Good, &shown)))?;
         let words = split(&command.replace("$DEMO", &self.folder()));
         let [url, token, ca] = [
@@ -203,6 +207,11 @@ fn wrap(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
+/// A command on as many lines as it needs, each to be continued as a shell has it.
+fn continued(command: &str, width: usize) -> String {
+    wrap(command, width - 6).replace('\n', " \\\n    ")
+}
+
 /// Words as a shell would take them; only double quotes are known.
 fn split(command: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -224,6 +233,11 @@ mod tests {
     fn lines_break_at_spaces_and_paragraphs_stay() {
         assert_eq!(wrap("one two three\n\nfour", 8), "one two\nthree\n\nfour");
         assert_eq!(wrap("unbreakable x", 4), "unbreakable\nx");
+    }
+
+    #[test]
+    fn a_long_command_is_continued() {
+        assert_eq!(continued("$ hes a --b c", 15), "$ hes a \\\n    --b c");
     }
 
     #[test]
