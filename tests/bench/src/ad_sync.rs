@@ -176,9 +176,9 @@ async fn measure(hes: &Hes) -> Result<Measured> {
     let first = sync(hes).await?;
     let on_top = memory(id, "VmHWM:")? - idle;
     let second = sync(hes).await?;
-    let planned = second.pointer("/planItems").and_then(Value::as_array);
+    let state = second.get("state").and_then(Value::as_str);
     ensure!(
-        planned.is_none_or(Vec::is_empty),
+        state == Some("SYNC_RUN_STATE_UNCHANGED"),
         "the second sync found something to do: {second}"
     );
     Ok(Measured {
