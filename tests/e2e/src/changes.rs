@@ -29,6 +29,8 @@ pub fn generous() -> Vec<&'static str> {
         "members_lost.most=100000",
         "disables.least=100000",
         "disables.most=100000",
+        "joins.least=100000",
+        "joins.most=100000",
     ]
     .into_iter()
     .flat_map(|limit| ["--guard", limit])
