@@ -194,6 +194,11 @@ async fn a_server_that_stops_and_starts_is_found_again() {
     assert_eq!(single().await.unwrap(), 1);
     insert(&database, "after").await.unwrap();
     assert_eq!(ids(&database).await, ["after", "before"]);
+    // What is kept for the next single query is not waited for.
+    assert_eq!(single().await.unwrap(), 2);
+    tokio::time::timeout(Duration::from_secs(30), database.close())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

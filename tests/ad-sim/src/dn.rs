@@ -67,6 +67,15 @@ fn escaped(
     Some(())
 }
 
+/// A name put together again.
+pub(crate) fn join(parts: &[(String, String)]) -> String {
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(attribute, value)| format!("{attribute}={}", escape(value)))
+        .collect();
+    parts.join(",")
+}
+
 /// A value with what would end or bend it escaped.
 pub(crate) fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());

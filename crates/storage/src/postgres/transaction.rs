@@ -44,8 +44,10 @@ impl Connections {
 
     /// Waits for what is under way and closes every connection.
     pub(crate) async fn close(&self) {
+        // It is closed from here on, so that nothing is put aside any more; what is aside would be waited for in vain.
+        let closing = self.pool.close();
         drop(self.spare().take());
-        self.pool.close().await;
+        closing.await;
     }
 
     fn spare(&self) -> MutexGuard<'_, Option<PoolConnection<Postgres>>> {

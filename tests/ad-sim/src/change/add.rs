@@ -32,14 +32,11 @@ impl Replica {
                 "00002099: NameErr: DSID-03050F4E, problem 2004 (NAMING_VIOLATION), data 0\n",
             ));
         }
-        let above: Vec<_> = above
-            .iter()
-            .map(|(attribute, value)| format!("{attribute}={}", dn::escape(value)))
-            .collect();
+        let above = dn::join(above);
         let parent = self
-            .by_dn(&above.join(","))
+            .by_dn(&above)
             .filter(|parent| !self.object(*parent).is_deleted)
-            .ok_or_else(|| Outcome::no_such_object(&above.join(",")))?;
+            .ok_or_else(|| Outcome::no_such_object(&above))?;
         if !writer.may(
             self,
             parent,

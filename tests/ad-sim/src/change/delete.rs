@@ -79,12 +79,8 @@ impl Replica {
         }
         let parts = dn::parse(dn).ok_or_else(Outcome::bad_dn)?;
         let ((_, name), above) = parts.split_first().ok_or_else(Outcome::bad_dn)?;
-        let above: Vec<_> = above
-            .iter()
-            .map(|(attribute, value)| format!("{attribute}={}", dn::escape(value)))
-            .collect();
         let parent = self
-            .by_dn(&above.join(","))
+            .by_dn(&dn::join(above))
             .ok_or_else(|| Outcome::no_such_object(""))?;
         let class = self.object(id).class;
         if !self.is_free(parent, class, name) {

@@ -6,7 +6,7 @@ use crate::policy::{Refusal, uac};
 use crate::schema::{Attr, Class, flag};
 use crate::security::{extended, right};
 use crate::store::link::Link;
-use crate::store::object::{Id, Meta, Secret, Values};
+use crate::store::object::{Id, Secret, Values};
 use crate::store::replica::{Replica, fits, text};
 use crate::wire::message::{Change, Verb};
 use crate::wire::outcome::{Outcome, code};
@@ -289,17 +289,8 @@ impl Replica {
             }
         }
         for (attribute, to, is_present) in edit.links {
-            let version = self
-                .links
-                .get(attribute, id, to)
-                .map_or(0, |link| link.meta.version);
-            let meta = Meta {
-                version: version + 1,
-                origin: 0,
-                origin_usn: stamp.usn,
-                usn: stamp.usn,
-                time: stamp.now,
-            };
+            let before = self.links.get(attribute, id, to);
+            let meta = stamp.after(before.map(|link| &link.meta));
             self.links.put(attribute, id, to, Link { is_present, meta });
             if self.object(id).usn_changed != stamp.usn {
                 self.touch(id, stamp);

@@ -71,6 +71,19 @@ pub(crate) struct Stamp {
     pub(crate) now: i64,
 }
 
+impl Stamp {
+    /// Of what is written here and now, after it was last written as told.
+    pub(crate) fn after(self, before: Option<&Meta>) -> Meta {
+        Meta {
+            version: before.map_or(0, |meta| meta.version) + 1,
+            origin: 0,
+            origin_usn: self.usn,
+            usn: self.usn,
+            time: self.now,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Replica {
     pub(crate) domain: Arc<Domain>,
@@ -363,17 +376,7 @@ impl Replica {
 
     /// Notes that an attribute was written, here and now.
     pub(crate) fn mark(&mut self, id: Id, attribute: Attr, stamp: Stamp) {
-        let version = self
-            .object(id)
-            .meta(attribute)
-            .map_or(0, |meta| meta.version);
-        let meta = Meta {
-            version: version + 1,
-            origin: 0,
-            origin_usn: stamp.usn,
-            usn: stamp.usn,
-            time: stamp.now,
-        };
+        let meta = stamp.after(self.object(id).meta(attribute));
         self.object_mut(id).put_meta(attribute, meta);
         if self.object(id).usn_changed != stamp.usn {
             self.touch(id, stamp);
