@@ -29,7 +29,30 @@ pub enum BindReason {
     Other { code: u32, text: String },
 }
 
+/// What a logon says of the password that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    Right,
+    Wrong,
+    /// It would have been refused with any password.
+    Unverifiable,
+}
+
 impl BindReason {
+    /// What this refusal says of the password. All but a few are told only to who knows it, so that a refusal proves it.
+    pub fn trial(&self) -> Trial {
+        match self {
+            Self::WrongPassword => Trial::Wrong,
+            Self::OutsideLogonHours
+            | Self::WorkstationNotAllowed
+            | Self::PasswordExpired
+            | Self::Disabled
+            | Self::AccountExpired
+            | Self::MustChangePassword => Trial::Right,
+            Self::NoSuchUser | Self::Locked | Self::Other { .. } => Trial::Unverifiable,
+        }
+    }
+
     /// From the result code and the diagnostic text of a refused bind.
     pub fn decode(code: u32, text: &str) -> Self {
         let other = || Self::Other {
@@ -102,6 +125,27 @@ impl fmt::Display for BindReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_that_only_the_right_password_gets_proves_it() {
+        for (code, trial) in [
+            ("52e", Trial::Wrong),
+            ("533", Trial::Right),
+            ("773", Trial::Right),
+            ("701", Trial::Right),
+            ("532", Trial::Right),
+            ("530", Trial::Right),
+            ("531", Trial::Right),
+            ("775", Trial::Unverifiable),
+            ("525", Trial::Unverifiable),
+            ("1", Trial::Unverifiable),
+        ] {
+            let reason = BindReason::decode(49, &format!("… error, data {code}, v1db1"));
+            assert_eq!(reason.trial(), trial, "{code}");
+        }
+        let busy = BindReason::decode(51, "");
+        assert_eq!(busy.trial(), Trial::Unverifiable);
+    }
 
     #[test]
     fn sub_codes_of_windows_and_samba_are_understood() {

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 use url::Host;
 
-use crate::bind::BindReason;
+use crate::bind::{BindReason, Trial};
 use crate::error::Error;
 use crate::session::{Driver, Session};
 use crate::tls::{self, CaError, Handshake, Presented, TlsFailure};
@@ -162,6 +162,29 @@ impl Connector {
         let addresses = self.resolve(server).await?;
         let stream = self.open(server, &addresses).await?;
         self.secure(server, stream).await?.bind(credentials).await
+    }
+
+    /// Whether this is a user's password, by logging on with it, on a connection of its own: `name` is a distinguished name,
+    /// or another that a simple bind takes. A wrong one counts against the account's lockout threshold.
+    ///
+    /// # Errors
+    ///
+    /// Where it could not be tried. A refused logon is an answer.
+    pub async fn try_password(
+        &self,
+        server: &Server,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<Trial, Error> {
+        let credentials = Credentials::new(name, password.clone());
+        match self.connect_to(server, &credentials).await {
+            Ok(session) => {
+                session.close().await;
+                Ok(Trial::Right)
+            }
+            Err(Error::Bind { reason, .. }) => Ok(reason.trial()),
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) async fn resolve(&self, server: &Server) -> Result<Vec<SocketAddr>, Error> {

@@ -188,6 +188,13 @@ pub(crate) fn person(object: &Object, context: Context) -> Person {
     }
 }
 
+/// Whether an account is locked out now: the stored bit is not live.
+pub(crate) fn is_locked(object: &Object) -> bool {
+    object
+        .number("msDS-User-Account-Control-Computed")
+        .is_some_and(|computed| computed & uac::LOCKED != 0)
+}
+
 /// Decodes a group, without its members.
 pub(crate) fn group(object: &Object) -> Result<Group, Issue> {
     let id = object_id(object);

@@ -104,6 +104,28 @@ impl Session {
         })
     }
 
+    /// The domain controller's clock.
+    pub async fn current_time(&self) -> Result<Timestamp, Error> {
+        Ok(self.root_dse().await?.current_time)
+    }
+
+    /// The DNS host name of the domain controller that holds the role of PDC emulator: password changes reach it first.
+    pub async fn pdc_emulator(&self, identity: &Identity) -> Result<Option<String>, Error> {
+        const WHAT: &str = "find the PDC emulator";
+        let domain = self
+            .object(WHAT, &identity.naming_context, &["fSMORoleOwner"], vec![])
+            .await?;
+        // The role is held by a domain controller's settings object, whose parent names the controller.
+        let Some((_, server)) = domain
+            .as_ref()
+            .and_then(|domain| domain.text("fSMORoleOwner")?.split_once(','))
+        else {
+            return Ok(None);
+        };
+        let server = self.object(WHAT, server, &["dNSHostName"], vec![]).await?;
+        Ok(server.and_then(|server| server.text("dNSHostName").map(str::to_owned)))
+    }
+
     /// The database instance that answers now, to compare with the one that answered at the beginning.
     pub(crate) async fn current_invocation(&self) -> Result<Uuid, Error> {
         let root = self.root_dse().await?;

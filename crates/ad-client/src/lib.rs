@@ -15,6 +15,7 @@ mod lookup;
 mod member;
 mod object;
 mod page;
+pub mod password;
 mod range;
 mod reader;
 mod session;
@@ -22,7 +23,7 @@ mod time;
 mod tls;
 mod walk;
 
-pub use bind::BindReason;
+pub use bind::{BindReason, Trial};
 pub use connect::{
     Connector, Credentials, Scheme, Server, ServerError, Target, TargetError, Timeouts,
 };

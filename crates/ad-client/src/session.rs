@@ -100,6 +100,12 @@ impl Session {
         }
     }
 
+    /// A handle for the one request that changes something, and how long an operation may take.
+    pub(crate) fn writer(&self) -> (Ldap, Duration) {
+        self.touch();
+        (self.0.ldap.clone(), self.0.timeouts.operation)
+    }
+
     fn touch(&self) {
         let now = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.used.store(now, Ordering::Relaxed);

@@ -23,7 +23,7 @@ use sync::RunId;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-pub(crate) use password::Passwords;
+pub(crate) use password::PasswordCalls;
 
 use crate::configured::kind_of;
 use crate::credentials::Credentials;

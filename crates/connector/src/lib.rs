@@ -6,6 +6,7 @@ mod failure;
 mod grpc;
 mod listened;
 mod metrics;
+mod passwords;
 mod peer;
 mod settings;
 mod source;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use credentials::Credentials;
 pub use failure::{Failure, FailureReason, chain};
+pub use passwords::{Logon, Passwords, Set, Verify};
 pub use settings::{DEFAULTS, Settings};
 pub use source::{Directory, Observed, Opened, Readable, Reader};
 pub use store::{MIGRATIONS, Store};

@@ -41,7 +41,8 @@ pub const MIGRATIONS: Migrations = storage::migrations![
     "0001_known_state",
     "0002_runs",
     "0003_held_and_forgotten",
-    "0004_trace"
+    "0004_trace",
+    "0005_staged_in_order"
 ];
 
 /// A statement failed, or a row holds what this program never writes.

@@ -11,6 +11,7 @@ use api::config::v1 as proto;
 use api::config::v1::credential_service_server::CredentialServiceServer;
 use api::config::v1::domain_service_server::DomainServiceServer;
 use api::connector::v1::connector_service_client::ConnectorServiceClient;
+use api::connector::v1::password_service_client::PasswordServiceClient;
 use api::connector::v1::{self as connector, SyncRun};
 use api::directory::v1::Account;
 use api::event::v1::{Event, event::Payload};
@@ -37,6 +38,8 @@ pub struct World {
     pub database: Database,
     pub clock: Option<ManualClock>,
     pub client: ConnectorServiceClient<Channel>,
+    /// As rotation-scheduler, which alone may call it.
+    pub passwords: PasswordServiceClient<Channel>,
     bus: EmbeddedBus,
     shutdown: Shutdown,
     running: Running,
@@ -109,6 +112,10 @@ impl World {
             database,
             clock,
             client: ConnectorServiceClient::new(channel),
+            passwords: PasswordServiceClient::new(channel::in_process(
+                &way,
+                caller("rotation-scheduler"),
+            )),
             bus,
             shutdown,
             running,

@@ -11,8 +11,9 @@ use runtime::{Channel, Ids, OnEnd, Service, SharedClock, Shutdown, Tasks};
 use storage::Database;
 use tracing::warn;
 
-use crate::grpc::{Connector, Passwords};
+use crate::grpc::{Connector, PasswordCalls};
 use crate::metrics;
+use crate::passwords::Passwords;
 use crate::peer::Peer;
 use crate::settings::Settings;
 use crate::source::Directory;
@@ -35,7 +36,7 @@ pub struct Deps {
 }
 
 /// The service of one kind of connector. `name` is the service's, such as `ad-connector`.
-pub fn build<D: Directory>(
+pub fn build<D: Directory + Passwords>(
     name: &'static str,
     settings: Settings,
     deps: Deps,
@@ -80,7 +81,9 @@ pub fn build<D: Directory>(
             standing,
             name,
         }))
-        .with(PasswordServiceServer::new(Passwords));
+        .with(PasswordServiceServer::new(PasswordCalls {
+            supervisor: Arc::clone(&supervisor),
+        }));
     let listening = Arc::clone(&supervisor);
     Service::new(name)
         .routes(routes)

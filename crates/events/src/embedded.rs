@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use storage::{Database, Migrations, Settings, Sql, Transaction, params};
+use storage::{Bulk, Database, Migrations, Settings, Sql, Transaction, params};
 use tokio::sync::watch;
 
 use crate::bus::Cause;
@@ -30,6 +30,12 @@ struct Shared {
     published: watch::Sender<u64>,
 }
 
+static STORED: Bulk = Bulk::insert(
+    "INSERT INTO event (stream, id, subject, headers, body, stored_at) VALUES",
+    6,
+    "ON CONFLICT (stream, id) DO NOTHING",
+);
+
 impl EmbeddedBus {
     /// Opens the bus in `path`, making it where it is missing.
     pub async fn open(path: &Path, now: Now) -> Result<Self, storage::Error> {
@@ -49,23 +55,17 @@ impl EmbeddedBus {
     async fn store(&self, events: &[Envelope]) -> Result<(), storage::Error> {
         let now = (self.0.now)();
         let mut transaction = self.0.database.begin().await?;
-        for event in events {
-            transaction
-                .execute(
-                    "INSERT INTO event (stream, id, subject, headers, body, stored_at)
-                     VALUES ($1, $2, $3, $4, $5, $6)
-                     ON CONFLICT (stream, id) DO NOTHING",
-                    params![
-                        event.subject.family(),
-                        event.id,
-                        event.subject.as_str(),
-                        message::headers(event),
-                        &event.payload,
-                        now,
-                    ],
-                )
-                .await?;
-        }
+        let rows = events.iter().map(|event| {
+            params![
+                event.subject.family(),
+                event.id,
+                event.subject.as_str(),
+                message::headers(event),
+                &event.payload,
+                now,
+            ]
+        });
+        STORED.execute(&mut transaction, Vec::new(), rows).await?;
         expire(&mut transaction, now - RETENTION).await?;
         transaction.commit().await
     }

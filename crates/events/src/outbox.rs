@@ -1,27 +1,39 @@
 //! The outbox: events, in the transaction of the change they tell of.
 
 use jiff::Timestamp;
-use storage::{Error, Row, Sql, Transaction, params};
+use storage::{Bulk, Error, Row, Sql, Transaction, params};
 use uuid::Uuid;
 
 use crate::Envelope;
 
-/// Appends an event. It is told if, and only if, the transaction commits.
-pub async fn append(transaction: &mut Transaction, event: &Envelope) -> Result<(), Error> {
-    transaction
-        .execute(
-            "INSERT INTO hes_outbox (id, subject, time, payload, traceparent)
-             VALUES ($1, $2, $3, $4, $5)",
-            params![
-                event.id,
-                event.subject.as_str(),
-                event.time,
-                &event.payload,
-                event.traceparent.as_deref(),
-            ],
-        )
-        .await
-        .map(|_| ())
+static APPENDED: Bulk = Bulk::insert(
+    "INSERT INTO hes_outbox (id, subject, time, payload, traceparent) VALUES",
+    5,
+    "",
+);
+
+static PUBLISHED: Bulk = Bulk::among(
+    "UPDATE hes_outbox SET published_at = $1 WHERE published_at IS NULL AND seq IN",
+    1,
+    "",
+);
+
+/// Appends events. They are told if, and only if, the transaction commits.
+pub async fn append<'a>(
+    transaction: &mut Transaction,
+    events: impl IntoIterator<Item = &'a Envelope>,
+) -> Result<(), Error> {
+    let rows = events.into_iter().map(|event| {
+        params![
+            event.id,
+            event.subject.as_str(),
+            event.time,
+            &event.payload,
+            event.traceparent.as_deref(),
+        ]
+    });
+    APPENDED.execute(transaction, Vec::new(), rows).await?;
+    Ok(())
 }
 
 /// How many events wait to be published.
@@ -82,14 +94,8 @@ pub(crate) async fn mark_published(
     seqs: &[i64],
     now: Timestamp,
 ) -> Result<(), Error> {
-    for seq in seqs {
-        transaction
-            .execute(
-                "UPDATE hes_outbox SET published_at = $1 WHERE seq = $2 AND published_at IS NULL",
-                params![now, *seq],
-            )
-            .await?;
-    }
+    let rows = seqs.iter().map(|seq| params![*seq]);
+    PUBLISHED.execute(transaction, params![now], rows).await?;
     Ok(())
 }
 

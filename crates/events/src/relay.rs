@@ -12,6 +12,8 @@ use tracing::{debug, error, warn};
 use crate::{Bus, BusError, Now, outbox};
 
 const BATCH: i64 = 256;
+/// Batches between two looks at how much waits.
+const COUNT_EVERY: u32 = 16;
 const LEASE: &str = "outbox-relay";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 /// Finds what a lost wake-up, another replica or an earlier process left behind.
@@ -130,19 +132,27 @@ impl Relay {
 
     /// Publishes until the outbox is empty.
     async fn drain(&self) -> Result<(), Error> {
-        loop {
-            let mut reader = self.database.read().await?;
-            let depth = outbox::depth(&mut reader).await?;
-            let waited = outbox::oldest(&mut reader).await?.map_or(0.0, |since| {
-                (self.now)().duration_since(since).as_secs_f64()
-            });
-            drop(reader);
-            metrics::gauge!("hes_outbox_depth", "database" => self.name).set(depth as f64);
-            metrics::gauge!("hes_outbox_oldest_seconds", "database" => self.name).set(waited);
-            if depth == 0 || !self.publish_batch().await? {
-                return Ok(());
+        for batches in 0_u32.. {
+            // Counting what waits takes a step for each: not every time.
+            if batches.is_multiple_of(COUNT_EVERY) {
+                self.observe().await?;
+            }
+            if !self.publish_batch().await? {
+                break;
             }
         }
+        self.observe().await
+    }
+
+    async fn observe(&self) -> Result<(), Error> {
+        let mut reader = self.database.read().await?;
+        let depth = outbox::depth(&mut reader).await?;
+        let waited = outbox::oldest(&mut reader).await?.map_or(0.0, |since| {
+            (self.now)().duration_since(since).as_secs_f64()
+        });
+        metrics::gauge!("hes_outbox_depth", "database" => self.name).set(depth as f64);
+        metrics::gauge!("hes_outbox_oldest_seconds", "database" => self.name).set(waited);
+        Ok(())
     }
 
     /// Returns whether anything was published.

@@ -71,6 +71,7 @@ pub struct Base {
 
 /// Runs a service until a signal, or until it can't go on.
 pub fn main<P: Program>() -> ExitCode {
+    heap::give_back_what_is_free();
     let command = Arguments::command().name(P::NAME).about(P::ABOUT);
     let arguments = match Arguments::from_arg_matches(&command.get_matches()) {
         Ok(arguments) => arguments,

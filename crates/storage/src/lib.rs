@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bulk;
 mod database;
 mod error;
 pub mod lease;
@@ -20,6 +21,7 @@ pub mod testing;
 mod tests;
 mod value;
 
+pub use bulk::Bulk;
 pub use database::Database;
 pub use error::Error;
 pub use migrate::{Step, migrate, pending};

@@ -9,6 +9,10 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 use crate::settings::Sqlite;
 
+/// What SQLite takes of the process's memory before it gives up cached pages, for all files and connections together, in
+/// bytes: without it each cache grows with what its connection ever touched (O5).
+const HEAP: &str = "8388608";
+
 /// Connections to one file.
 #[derive(Debug)]
 pub(crate) struct Pools {
@@ -52,6 +56,7 @@ fn options(settings: &Sqlite) -> SqliteConnectOptions {
         // FULL: with WAL, NORMAL may lose the last commits in a power cut, and a password with them (R1).
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("soft_heap_limit", HEAP)
         .busy_timeout(settings.busy_timeout())
 }
 

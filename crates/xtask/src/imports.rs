@@ -11,13 +11,15 @@ use crate::run;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("directory", &[]),
     ("sync", &["directory"]),
+    ("rotation", &["directory"]),
     ("sealing", &[]),
     ("api", &["directory"]),
     // Its databases for tests, behind a feature.
     ("storage", &["testkit"]),
     ("events", &["storage"]),
     ("runtime", &["api"]),
-    ("program", &["events", "runtime", "storage"]),
+    ("heap", &[]),
+    ("program", &["events", "heap", "runtime", "storage"]),
     ("ad-client", &["directory"]),
     (
         "connector",
@@ -59,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "config-service",
             "directory",
             "events",
+            "heap",
             "program",
             "runtime",
             "sealing",
@@ -90,7 +93,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decide and never do: they know no way to reach anything, however indirectly.
-const PURE: &[&str] = &["directory", "sync"];
+const PURE: &[&str] = &["directory", "sync", "rotation"];
 const IMPURE: &[&str] = &[
     "async-nats",
     "axum",

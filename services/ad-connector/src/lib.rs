@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod explain;
+mod password;
 mod plan;
 mod program;
 mod settings;
@@ -28,6 +29,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
     let directory = ActiveDirectory {
         settings: settings.directory,
         clock: deps.clock.clone(),
+        sessions: password::Sessions::default(),
     };
     connector::build(NAME, settings.sync, deps, directory)
 }
@@ -36,6 +38,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
 struct ActiveDirectory {
     settings: settings::Directory,
     clock: SharedClock,
+    sessions: password::Sessions,
 }
 
 impl Directory for ActiveDirectory {

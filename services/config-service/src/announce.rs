@@ -65,6 +65,6 @@ pub(crate) async fn announce(
         time: now,
         payload: event.encode_to_vec(),
     };
-    events::outbox::append(tx, &envelope).await?;
+    events::outbox::append(tx, [&envelope]).await?;
     Ok(())
 }

@@ -15,5 +15,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    heap::give_back_what_is_free();
     cli::run(cli::Cli::parse())
 }

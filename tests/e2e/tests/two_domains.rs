@@ -45,12 +45,14 @@ impl Forests {
         Ok(self.hes.words(&format!("sync run {id} --wait")).await?.code)
     }
 
-    async fn employees(&self, count: usize) -> Result<Vec<Value>> {
+    /// Waits for so many employees with so many accounts in all: accounts come one by one.
+    async fn employees(&self, count: usize, accounts: usize) -> Result<Vec<Value>> {
         let mut last = Value::Null;
         poll_until(Duration::from_secs(30), "the employees", async || {
             last = self.hes.json("employee list --limit 0").await.ok()?;
             let list = last.as_array()?;
-            (list.len() == count).then(|| list.clone())
+            let held: usize = list.iter().map(|employee| logons(employee).len()).sum();
+            (list.len() == count && held == accounts).then(|| list.clone())
         })
         .await
         .with_context(|| format!("{last:#}"))
@@ -86,7 +88,7 @@ async fn one_failing_domain_leaves_the_other_alone() -> Result<()> {
         (forests.sync("corp").await?, forests.sync("labs").await?),
         (0, 0)
     );
-    forests.employees(2).await?;
+    forests.employees(2, 2).await?;
     forests.labs.kill();
     forests.corp.create_user(NewUser::named("carl")).await?;
     forests.corp.add_members(GROUP, &["carl"]).await?;
@@ -94,7 +96,7 @@ async fn one_failing_domain_leaves_the_other_alone() -> Result<()> {
     let (labs, corp) = tokio::join!(forests.sync("labs"), forests.sync("corp"));
 
     assert_eq!((labs?, corp?), (1, 0));
-    forests.employees(3).await?;
+    forests.employees(3, 3).await?;
     assert!(People::of(&forests.hes).await?.get("bob")?.active);
     Ok(())
 }
@@ -110,7 +112,7 @@ async fn one_person_in_two_domains_is_one_employee_until_a_person_says_otherwise
         (forests.sync("corp").await?, forests.sync("labs").await?),
         (0, 0)
     );
-    let employees = forests.employees(1).await?;
+    let employees = forests.employees(1, 2).await?;
     let ada = employees.first().context("one")?;
     assert_eq!(logons(ada), ["ada", "lovelace"]);
 
@@ -127,7 +129,7 @@ async fn one_person_in_two_domains_is_one_employee_until_a_person_says_otherwise
         .words(&format!("employee unlink {id} {account} --yes"))
         .await?;
     assert_eq!(ran.code, 0, "{ran:?}");
-    forests.employees(2).await?;
+    forests.employees(2, 2).await?;
     // Changes on both sides do not bring it back.
     forests.labs.set("lovelace", "title", &["Countess"]).await?;
     forests.corp.set("ada", "title", &["Analyst"]).await?;
@@ -135,7 +137,7 @@ async fn one_person_in_two_domains_is_one_employee_until_a_person_says_otherwise
         (forests.sync("corp").await?, forests.sync("labs").await?),
         (0, 0)
     );
-    let people = forests.employees(2).await?;
+    let people = forests.employees(2, 2).await?;
     assert!(people.iter().all(|employee| logons(employee).len() == 1));
     Ok(())
 }
@@ -151,7 +153,7 @@ async fn a_stolen_mail_address_links_nobody() -> Result<()> {
         (forests.sync("corp").await?, forests.sync("labs").await?),
         (0, 0)
     );
-    let before = forests.employees(3).await?;
+    let before = forests.employees(3, 3).await?;
 
     // In the same domain, and in the other one.
     forests
@@ -181,7 +183,7 @@ async fn a_stolen_mail_address_links_nobody() -> Result<()> {
         },
     )
     .await?;
-    let after = forests.employees(3).await?;
+    let after = forests.employees(3, 3).await?;
     let ids = |list: &[Value]| -> Vec<_> {
         list.iter()
             .map(|employee| (employee["name"].clone(), logons(employee).join("+")))
@@ -196,7 +198,7 @@ async fn a_stolen_mail_address_links_nobody() -> Result<()> {
         .await?;
     forests.labs.add_members(GROUP, &["trent"]).await?;
     assert_eq!(forests.sync("labs").await?, 0);
-    let employees = forests.employees(4).await?;
+    let employees = forests.employees(4, 4).await?;
     assert!(
         employees.iter().all(|employee| logons(employee).len() == 1),
         "{employees:#?}"
@@ -217,7 +219,7 @@ async fn a_privileged_match_is_only_proposed() -> Result<()> {
         (forests.sync("corp").await?, forests.sync("labs").await?),
         (0, 0)
     );
-    forests.employees(2).await?;
+    forests.employees(2, 2).await?;
 
     let proposals = forests.proposals(1).await?;
 
@@ -230,7 +232,7 @@ async fn a_privileged_match_is_only_proposed() -> Result<()> {
         .words(&format!("employee proposals accept {id}"))
         .await?;
     assert_eq!(ran.code, 0, "{ran:?}");
-    let employees = forests.employees(1).await?;
+    let employees = forests.employees(1, 2).await?;
     assert_eq!(employees.first().map(logons), Some(vec!["root", "visitor"]));
     Ok(())
 }

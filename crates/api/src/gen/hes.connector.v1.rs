@@ -1875,6 +1875,9 @@ pub struct ReadRequest {
     /// `domains/{domain}/accounts/{object id}`.
     #[prost(string, tag = "1")]
     pub account: ::prost::alloc::string::String,
+    /// An anchor of this account whose server is away: another server is chosen, and the new anchor remembers both.
+    #[prost(bytes = "vec", tag = "2")]
+    pub previous_anchor: ::prost::alloc::vec::Vec<u8>,
 }
 impl ::prost::Name for ReadRequest {
     const NAME: &'static str = "ReadRequest";
@@ -1898,12 +1901,27 @@ pub struct ReadResponse {
     /// The policy that applies to this account.
     #[prost(message, optional, tag = "3")]
     pub policy: ::core::option::Option<PasswordPolicy>,
-    /// Opaque: the server, the database instance and the password's version that were read.
+    /// Opaque: the account, the server, the database instance and the password's version that were read.
     #[prost(bytes = "vec", tag = "4")]
     pub anchor: ::prost::alloc::vec::Vec<u8>,
     /// The directory's clock at the time of the read.
     #[prost(message, optional, tag = "5")]
     pub directory_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How often the password was set, as the directory counts; 0 where it does not tell.
+    #[prost(int64, tag = "6")]
+    pub password_version: i64,
+    /// Names that the policy may refuse in a password.
+    #[prost(string, tag = "7")]
+    pub logon_name: ::prost::alloc::string::String,
+    /// See `logon_name`.
+    #[prost(string, tag = "8")]
+    pub display_name: ::prost::alloc::string::String,
+    /// The server that was read, as `host:port`.
+    #[prost(string, tag = "9")]
+    pub server: ::prost::alloc::string::String,
+    /// Why the account may not be rotated, for people; empty where it may.
+    #[prost(string, tag = "10")]
+    pub reason: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ReadResponse {
     const NAME: &'static str = "ReadResponse";
@@ -1954,7 +1972,8 @@ pub struct SetRequest {
     /// Which send of this intent it is, from 1.
     #[prost(int32, tag = "3")]
     pub send_number: i32,
-    /// Not sent when less than this remains before the deadline; checked immediately before writing to the socket.
+    /// Not sent later than this, checked by a monotonic clock immediately before writing to the socket; and not at all where
+    /// it lies more than a minute ahead: one of the two clocks is wrong then.
     #[prost(message, optional, tag = "4")]
     pub deadline: ::core::option::Option<::prost_types::Timestamp>,
     /// The new password.
@@ -1980,6 +1999,9 @@ pub struct SetResponse {
     /// Why it was refused; unspecified otherwise.
     #[prost(enumeration = "RefusalReason", tag = "2")]
     pub refusal: i32,
+    /// What the account turned out to be, where the refusal is NOT_ELIGIBLE.
+    #[prost(enumeration = "Eligibility", tag = "3")]
+    pub eligibility: i32,
 }
 impl ::prost::Name for SetResponse {
     const NAME: &'static str = "SetResponse";
@@ -2001,6 +2023,18 @@ pub struct VerifyRequest {
     /// The value to try. Empty is refused: it would be an anonymous bind.
     #[prost(string, tag = "2")]
     pub value: ::prost::alloc::string::String,
+    /// Sends of this value that were answered APPLIED.
+    #[prost(int32, tag = "3")]
+    pub applied_sends: i32,
+    /// Sends of this value whose outcome is not known.
+    #[prost(int32, tag = "4")]
+    pub unknown_sends: i32,
+    /// Whether the value is tried. A wrong one counts against the account's lockout threshold.
+    #[prost(enumeration = "Trial", tag = "5")]
+    pub trial: i32,
+    /// Whether every server of the domain is asked for the password's version too.
+    #[prost(bool, tag = "6")]
+    pub convergence: bool,
 }
 impl ::prost::Name for VerifyRequest {
     const NAME: &'static str = "VerifyRequest";
@@ -2013,14 +2047,32 @@ impl ::prost::Name for VerifyRequest {
     }
 }
 /// Response of Verify.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VerifyResponse {
-    /// Whether the value is the password.
+    /// Whether the value is the password on the anchor's server.
     #[prost(enumeration = "Match", tag = "1")]
     pub r#match: i32,
-    /// Whether the password changed since the anchor.
+    /// How the password changed since the anchor, by the same server.
     #[prost(enumeration = "ChangeEvidence", tag = "2")]
     pub change: i32,
+    /// Every other server that the anchor knows was asked, and the value is the password on none of them.
+    #[prost(bool, tag = "3")]
+    pub nowhere_else: bool,
+    /// Whether every server shows the password as the anchor's does.
+    #[prost(enumeration = "Convergence", tag = "4")]
+    pub convergence: i32,
+    /// Servers that show another version, or did not answer, as `host:port`.
+    #[prost(string, repeated, tag = "5")]
+    pub lagging_servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// As in Read.
+    #[prost(int64, tag = "6")]
+    pub password_version: i64,
+    /// When the password was last set, by the directory's clock.
+    #[prost(message, optional, tag = "7")]
+    pub password_set_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether the account is locked out.
+    #[prost(bool, tag = "8")]
+    pub locked: bool,
 }
 impl ::prost::Name for VerifyResponse {
     const NAME: &'static str = "VerifyResponse";
@@ -2030,6 +2082,52 @@ impl ::prost::Name for VerifyResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/hes.connector.v1.VerifyResponse".into()
+    }
+}
+/// What an anchor holds: opaque to callers, and no secret.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PasswordAnchor {
+    /// `domains/{domain}/accounts/{object id}`.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Servers that were chosen, the one in use last.
+    #[prost(message, repeated, tag = "2")]
+    pub servers: ::prost::alloc::vec::Vec<AnchoredServer>,
+    /// The password's version when it was first read; 0 where the directory does not tell.
+    #[prost(int64, tag = "3")]
+    pub password_version: i64,
+    /// When the password had been set then; absent where never.
+    #[prost(message, optional, tag = "4")]
+    pub password_set_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for PasswordAnchor {
+    const NAME: &'static str = "PasswordAnchor";
+    const PACKAGE: &'static str = "hes.connector.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.connector.v1.PasswordAnchor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.connector.v1.PasswordAnchor".into()
+    }
+}
+/// A server of an anchor.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnchoredServer {
+    /// `host:port`.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// The instance of its database, 16 bytes: another after a restore.
+    #[prost(bytes = "vec", tag = "2")]
+    pub instance: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for AnchoredServer {
+    const NAME: &'static str = "AnchoredServer";
+    const PACKAGE: &'static str = "hes.connector.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.connector.v1.AnchoredServer".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.connector.v1.AnchoredServer".into()
     }
 }
 /// Whether an account may be rotated.
@@ -2060,6 +2158,8 @@ pub enum Eligibility {
     NoRight = 10,
     /// What decides it could not be read.
     Unknown = 11,
+    /// Must change its password at the next logon: an administrator's reset that its owner has not taken over yet.
+    MustChange = 12,
 }
 impl Eligibility {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2080,6 +2180,7 @@ impl Eligibility {
             Self::SyncedFromElsewhere => "ELIGIBILITY_SYNCED_FROM_ELSEWHERE",
             Self::NoRight => "ELIGIBILITY_NO_RIGHT",
             Self::Unknown => "ELIGIBILITY_UNKNOWN",
+            Self::MustChange => "ELIGIBILITY_MUST_CHANGE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2097,6 +2198,7 @@ impl Eligibility {
             "ELIGIBILITY_SYNCED_FROM_ELSEWHERE" => Some(Self::SyncedFromElsewhere),
             "ELIGIBILITY_NO_RIGHT" => Some(Self::NoRight),
             "ELIGIBILITY_UNKNOWN" => Some(Self::Unknown),
+            "ELIGIBILITY_MUST_CHANGE" => Some(Self::MustChange),
             _ => None,
         }
     }
@@ -2158,6 +2260,8 @@ pub enum RefusalReason {
     Unreachable = 6,
     /// The directory refused it for another reason.
     Other = 7,
+    /// Nothing was sent: the password was changed meanwhile by somebody else, whose change is not to be undone.
+    Changed = 8,
 }
 impl RefusalReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2174,6 +2278,7 @@ impl RefusalReason {
             Self::Deadline => "REFUSAL_REASON_DEADLINE",
             Self::Unreachable => "REFUSAL_REASON_UNREACHABLE",
             Self::Other => "REFUSAL_REASON_OTHER",
+            Self::Changed => "REFUSAL_REASON_CHANGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2187,6 +2292,44 @@ impl RefusalReason {
             "REFUSAL_REASON_DEADLINE" => Some(Self::Deadline),
             "REFUSAL_REASON_UNREACHABLE" => Some(Self::Unreachable),
             "REFUSAL_REASON_OTHER" => Some(Self::Other),
+            "REFUSAL_REASON_CHANGED" => Some(Self::Changed),
+            _ => None,
+        }
+    }
+}
+/// Whether a value is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Trial {
+    /// As NEVER.
+    Unspecified = 0,
+    /// The directory's record alone is read.
+    Never = 1,
+    /// Where the record fits the sends, or can't be read: not where it shows that the value can't be the password.
+    WhereItMayFit = 2,
+    /// In any case, on every server that the value was sent to.
+    Always = 3,
+}
+impl Trial {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRIAL_UNSPECIFIED",
+            Self::Never => "TRIAL_NEVER",
+            Self::WhereItMayFit => "TRIAL_WHERE_IT_MAY_FIT",
+            Self::Always => "TRIAL_ALWAYS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRIAL_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRIAL_NEVER" => Some(Self::Never),
+            "TRIAL_WHERE_IT_MAY_FIT" => Some(Self::WhereItMayFit),
+            "TRIAL_ALWAYS" => Some(Self::Always),
             _ => None,
         }
     }
@@ -2201,7 +2344,7 @@ pub enum Match {
     Right = 1,
     /// It is not.
     Wrong = 2,
-    /// It could not be tried, or the answer says nothing.
+    /// It was not tried, could not be, or the answer says nothing.
     Unverifiable = 3,
 }
 impl Match {
@@ -2228,18 +2371,20 @@ impl Match {
         }
     }
 }
-/// Whether the password changed since the anchor.
+/// How the password changed since the anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ChangeEvidence {
     /// Sentinel, never sent.
     Unspecified = 0,
-    /// Its version or time moved.
-    Changed = 1,
+    /// By as many writes as the sends may have been, of a server that they went to.
+    AsSent = 1,
     /// It did not.
     Unchanged = 2,
     /// The directory would not tell.
     Unknown = 3,
+    /// By more writes, or of another server.
+    Otherwise = 4,
 }
 impl ChangeEvidence {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2249,18 +2394,57 @@ impl ChangeEvidence {
     pub fn as_str_name(&self) -> &'static str {
         match self {
             Self::Unspecified => "CHANGE_EVIDENCE_UNSPECIFIED",
-            Self::Changed => "CHANGE_EVIDENCE_CHANGED",
+            Self::AsSent => "CHANGE_EVIDENCE_AS_SENT",
             Self::Unchanged => "CHANGE_EVIDENCE_UNCHANGED",
             Self::Unknown => "CHANGE_EVIDENCE_UNKNOWN",
+            Self::Otherwise => "CHANGE_EVIDENCE_OTHERWISE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
             "CHANGE_EVIDENCE_UNSPECIFIED" => Some(Self::Unspecified),
-            "CHANGE_EVIDENCE_CHANGED" => Some(Self::Changed),
+            "CHANGE_EVIDENCE_AS_SENT" => Some(Self::AsSent),
             "CHANGE_EVIDENCE_UNCHANGED" => Some(Self::Unchanged),
             "CHANGE_EVIDENCE_UNKNOWN" => Some(Self::Unknown),
+            "CHANGE_EVIDENCE_OTHERWISE" => Some(Self::Otherwise),
+            _ => None,
+        }
+    }
+}
+/// Whether every server shows a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Convergence {
+    /// It was not asked for.
+    Unspecified = 0,
+    /// Every server does.
+    Reached = 1,
+    /// One shows another version.
+    NotYet = 2,
+    /// Every server that answers does, and one does not answer; not one that the anchor knows.
+    ButForThoseAway = 3,
+}
+impl Convergence {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONVERGENCE_UNSPECIFIED",
+            Self::Reached => "CONVERGENCE_REACHED",
+            Self::NotYet => "CONVERGENCE_NOT_YET",
+            Self::ButForThoseAway => "CONVERGENCE_BUT_FOR_THOSE_AWAY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONVERGENCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONVERGENCE_REACHED" => Some(Self::Reached),
+            "CONVERGENCE_NOT_YET" => Some(Self::NotYet),
+            "CONVERGENCE_BUT_FOR_THOSE_AWAY" => Some(Self::ButForThoseAway),
             _ => None,
         }
     }
@@ -2277,6 +2461,10 @@ pub mod password_service_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     /// Reads and changes one account's password in its directory. Only rotation-scheduler may call it.
+    ///
+    /// Every method fails with NOT_FOUND where there is no such domain, FAILED_PRECONDITION where it has no credentials, is
+    /// deleted, or its directory refuses the logon (reason BIND_REFUSED: nothing more is to be asked of it before a person has
+    /// seen to it), and UNAVAILABLE where the directory can't be reached. What became of a password is never an error.
     #[derive(Debug, Clone)]
     pub struct PasswordServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2347,7 +2535,8 @@ pub mod password_service_client {
             self
         }
         /// Reads whether an account may be rotated, when its password was last set, the effective policy, and an anchor that
-        /// binds the following calls to what was read. Called by rotation-scheduler. NOT_FOUND; UNAVAILABLE.
+        /// binds the following calls to what was read. Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor;
+        /// NOT_FOUND; FAILED_PRECONDITION; UNAVAILABLE.
         pub async fn read(
             &mut self,
             request: impl tonic::IntoRequest<super::ReadRequest>,
@@ -2370,7 +2559,8 @@ pub mod password_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Sends one password once. The connector never retries: an answer that did not arrive is UNKNOWN.
-        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor; everything else is in the outcome.
+        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor, NOT_FOUND, FAILED_PRECONDITION and UNAVAILABLE,
+        /// all of which say that nothing was sent; everything else is in the outcome.
         pub async fn set(
             &mut self,
             request: impl tonic::IntoRequest<super::SetRequest>,
@@ -2392,8 +2582,8 @@ pub mod password_service_client {
                 .insert(GrpcMethod::new("hes.connector.v1.PasswordService", "Set"));
             self.inner.unary(req, path, codec).await
         }
-        /// Tells whether a value is the password, and whether the password changed since the anchor, without changing it.
-        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor; UNAVAILABLE.
+        /// Tells whether a value is the password, and how the password changed since the anchor, without changing it.
+        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor; NOT_FOUND; FAILED_PRECONDITION; UNAVAILABLE.
         pub async fn verify(
             &mut self,
             request: impl tonic::IntoRequest<super::VerifyRequest>,
@@ -2431,25 +2621,31 @@ pub mod password_service_server {
     #[async_trait]
     pub trait PasswordService: std::marker::Send + std::marker::Sync + 'static {
         /// Reads whether an account may be rotated, when its password was last set, the effective policy, and an anchor that
-        /// binds the following calls to what was read. Called by rotation-scheduler. NOT_FOUND; UNAVAILABLE.
+        /// binds the following calls to what was read. Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor;
+        /// NOT_FOUND; FAILED_PRECONDITION; UNAVAILABLE.
         async fn read(
             &self,
             request: tonic::Request<super::ReadRequest>,
         ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status>;
         /// Sends one password once. The connector never retries: an answer that did not arrive is UNKNOWN.
-        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor; everything else is in the outcome.
+        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor, NOT_FOUND, FAILED_PRECONDITION and UNAVAILABLE,
+        /// all of which say that nothing was sent; everything else is in the outcome.
         async fn set(
             &self,
             request: tonic::Request<super::SetRequest>,
         ) -> std::result::Result<tonic::Response<super::SetResponse>, tonic::Status>;
-        /// Tells whether a value is the password, and whether the password changed since the anchor, without changing it.
-        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor; UNAVAILABLE.
+        /// Tells whether a value is the password, and how the password changed since the anchor, without changing it.
+        /// Called by rotation-scheduler. INVALID_ARGUMENT for a foreign anchor; NOT_FOUND; FAILED_PRECONDITION; UNAVAILABLE.
         async fn verify(
             &self,
             request: tonic::Request<super::VerifyRequest>,
         ) -> std::result::Result<tonic::Response<super::VerifyResponse>, tonic::Status>;
     }
     /// Reads and changes one account's password in its directory. Only rotation-scheduler may call it.
+    ///
+    /// Every method fails with NOT_FOUND where there is no such domain, FAILED_PRECONDITION where it has no credentials, is
+    /// deleted, or its directory refuses the logon (reason BIND_REFUSED: nothing more is to be asked of it before a person has
+    /// seen to it), and UNAVAILABLE where the directory can't be reached. What became of a password is never an error.
     #[derive(Debug)]
     pub struct PasswordServiceServer<T> {
         inner: Arc<T>,

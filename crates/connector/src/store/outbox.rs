@@ -23,16 +23,15 @@ pub(super) struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    async fn append(
+    fn envelope(
         self,
-        tx: &mut Transaction,
         family: &str,
         what: &str,
         verb: &str,
         payload: event::event::Payload,
-    ) -> Result<(), Error> {
+    ) -> Result<Envelope, Error> {
         let subject = Subject::new(family, self.domain.as_str(), what, verb)?;
-        let event = Envelope {
+        Ok(Envelope {
             id: self.ids.uuid_at(self.now),
             traceparent: runtime::telemetry::sent(subject.as_str()),
             subject,
@@ -41,19 +40,38 @@ impl Teller<'_> {
                 payload: Some(payload),
             }
             .encode_to_vec(),
-        };
-        events::outbox::append(tx, &event).await?;
+        })
+    }
+
+    async fn append(
+        self,
+        tx: &mut Transaction,
+        family: &str,
+        what: &str,
+        verb: &str,
+        payload: event::event::Payload,
+    ) -> Result<(), Error> {
+        let event = self.envelope(family, what, verb, payload)?;
+        events::outbox::append(tx, [&event]).await?;
         Ok(())
     }
 
-    /// An account changed; `generation_base` as in `domains`.
-    pub(super) async fn account(
+    /// Accounts changed; `generation_base` as in `domains`.
+    pub(super) async fn accounts(
         self,
         tx: &mut Transaction,
         run: RunId,
-        change: &Change,
+        changes: impl Iterator<Item = &Change>,
         generation_base: i64,
     ) -> Result<(), Error> {
+        let told: Vec<Envelope> = changes
+            .map(|change| self.account(run, change, generation_base))
+            .collect::<Result<_, _>>()?;
+        events::outbox::append(tx, &told).await?;
+        Ok(())
+    }
+
+    fn account(self, run: RunId, change: &Change, generation_base: i64) -> Result<Envelope, Error> {
         let verb = match (change.before, change.after.presence) {
             (_, Presence::Left | Presence::Deleted) => "removed",
             (None, Presence::Member | Presence::RotationOnly) => "created",
@@ -80,7 +98,7 @@ impl Teller<'_> {
             changed_fields,
         };
         let payload = event::event::Payload::AccountChanged(payload);
-        self.append(tx, "directory", "account", verb, payload).await
+        self.envelope("directory", "account", verb, payload)
     }
 
     /// The directory, or its groups, turned out to be something else than was known.

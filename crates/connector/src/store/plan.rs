@@ -1,13 +1,44 @@
 //! The items of a plan: saved, listed, read back to be applied.
 
+use std::collections::BTreeSet;
+
 use api::connector::v1 as proto;
 use directory::{DomainId, ObjectId};
 use prost::Message;
-use storage::{Row, Sql, Transaction, params};
+use storage::{Bulk, Row, Sql, Transaction, params};
 use sync::{Cause, Change, ChangeKind, Field, FieldChange, Item, ItemKey, Known, RunId, Standing};
 use uuid::Uuid;
 
 use super::{Error, codec};
+
+static ITEMS: Bulk = Bulk::insert(
+    "INSERT INTO plan_items (run_id, object_id, number, ready, applied, kind, classes, cause, before_presence,
+         before_in_rotation_group, before_generation, changes, logon_name, generation, presence, in_rotation_group,
+         disabled, state, unreadable)
+     VALUES",
+    19,
+    "ON CONFLICT (run_id, object_id) DO UPDATE SET
+         number = excluded.number, ready = excluded.ready, applied = excluded.applied, kind = excluded.kind,
+         classes = excluded.classes, cause = excluded.cause, before_presence = excluded.before_presence,
+         before_in_rotation_group = excluded.before_in_rotation_group,
+         before_generation = excluded.before_generation, changes = excluded.changes,
+         logon_name = excluded.logon_name, generation = excluded.generation, presence = excluded.presence,
+         in_rotation_group = excluded.in_rotation_group, disabled = excluded.disabled, state = excluded.state,
+         unreadable = excluded.unreadable",
+);
+
+static CREATED: Bulk = Bulk::insert(
+    "INSERT INTO accounts (domain_id, object_id, generation, presence, in_rotation_group, disabled, state, unreadable)
+     VALUES",
+    8,
+    "ON CONFLICT DO NOTHING RETURNING object_id",
+);
+
+static APPLIED: Bulk = Bulk::among(
+    "UPDATE plan_items SET applied = 1 WHERE run_id = $1 AND applied = 0 AND object_id IN",
+    1,
+    "",
+);
 
 /// Saves items, each in place of what the run has for that object, numbered on.
 pub(super) async fn save(
@@ -26,7 +57,7 @@ pub(super) async fn save(
         )
         .await?;
     let last: i64 = row.get("last")?;
-    for (number, item) in (last + 1..).zip(items) {
+    let rows = (last + 1..).zip(items).map(|(number, item)| {
         let Change {
             kind,
             cause,
@@ -34,42 +65,29 @@ pub(super) async fn save(
             fields,
             after,
         } = &item.change;
-        let key = item.key();
-        tx.execute(
-            "INSERT INTO plan_items (run_id, object_id, number, ready, applied, kind, classes, cause, before_presence,
-                 before_in_rotation_group, before_generation, changes, logon_name, generation, presence,
-                 in_rotation_group, disabled, state, unreadable)
-             VALUES ($1, $2, $3, 1, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-             ON CONFLICT (run_id, object_id) DO UPDATE SET
-                 number = excluded.number, ready = 1, applied = 0, kind = excluded.kind,
-                 classes = excluded.classes, cause = excluded.cause, before_presence = excluded.before_presence,
-                 before_in_rotation_group = excluded.before_in_rotation_group,
-                 before_generation = excluded.before_generation, changes = excluded.changes,
-                 logon_name = excluded.logon_name, generation = excluded.generation, presence = excluded.presence,
-                 in_rotation_group = excluded.in_rotation_group, disabled = excluded.disabled, state = excluded.state,
-                 unreadable = excluded.unreadable",
-            params![
-                run,
-                item.object().as_uuid(),
-                number,
-                kind.name(),
-                key.classes_text(),
-                cause.map(Cause::name),
-                before.map(|before| codec::presence_number(before.presence)),
-                before.map(|before| before.in_rotation_group),
-                before.map(|before| codec::number(before.generation)),
-                changes(fields),
-                after.account.logon_name.clone(),
-                codec::number(after.generation),
-                codec::presence_number(after.presence),
-                after.in_rotation_group,
-                after.account.state.disabled,
-                codec::state(domain, &after.account),
-                codec::attribute_names(&after.account.unreadable)
-            ],
-        )
-        .await?;
-    }
+        params![
+            run,
+            item.object().as_uuid(),
+            number,
+            true,
+            false,
+            kind.name(),
+            item.key().classes_text(),
+            cause.map(Cause::name),
+            before.map(|before| codec::presence_number(before.presence)),
+            before.map(|before| before.in_rotation_group),
+            before.map(|before| codec::number(before.generation)),
+            changes(fields),
+            after.account.logon_name.clone(),
+            codec::number(after.generation),
+            codec::presence_number(after.presence),
+            after.in_rotation_group,
+            after.account.state.disabled,
+            codec::state(domain, &after.account),
+            codec::attribute_names(&after.account.unreadable)
+        ]
+    });
+    ITEMS.execute(tx, Vec::new(), rows).await?;
     Ok(())
 }
 
@@ -197,67 +215,64 @@ pub(super) fn known(domain: &DomainId, object: ObjectId, row: &Row) -> Result<Kn
     })
 }
 
-/// Stores one account's new state, unless the account moved on since it was planned.
+/// Stores accounts' new states, and returns those that were stored: not one that moved on since it was planned.
 pub(super) async fn store(
     tx: &mut Transaction,
     domain: &DomainId,
-    change: &Change,
-) -> Result<bool, Error> {
-    let after = &change.after;
-    let values = params![
-        domain.as_str(),
-        after.account.id.as_uuid(),
-        codec::number(after.generation),
-        codec::presence_number(after.presence),
-        after.in_rotation_group,
-        after.account.state.disabled,
-        codec::state(domain, &after.account),
-        codec::attribute_names(&after.account.unreadable)
-    ];
-    let written = match change.before {
-        None => {
-            tx.execute(
-                "INSERT INTO accounts (domain_id, object_id, generation, presence, in_rotation_group, disabled, state,
-                     unreadable)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-                values,
-            )
-            .await?
-        }
-        Some(before) => {
-            let mut values = values;
-            values.extend(params![codec::number(before.generation)]);
-            tx.execute(
+    items: &[Item],
+) -> Result<BTreeSet<Uuid>, Error> {
+    let values = |after: &Known| {
+        params![
+            domain.as_str(),
+            after.account.id.as_uuid(),
+            codec::number(after.generation),
+            codec::presence_number(after.presence),
+            after.in_rotation_group,
+            after.account.state.disabled,
+            codec::state(domain, &after.account),
+            codec::attribute_names(&after.account.unreadable)
+        ]
+    };
+    let created = items
+        .iter()
+        .filter(|item| item.change.before.is_none())
+        .map(|item| values(&item.change.after));
+    let mut stored = BTreeSet::new();
+    for row in CREATED.query(tx, Vec::new(), created).await? {
+        stored.insert(row.get("object_id")?);
+    }
+    for item in items {
+        let Some(before) = item.change.before else {
+            continue;
+        };
+        let mut values = values(&item.change.after);
+        values.extend(params![codec::number(before.generation)]);
+        let written = tx
+            .execute(
                 "UPDATE accounts SET generation = $3, presence = $4, in_rotation_group = $5, disabled = $6, state = $7,
                      unreadable = $8
                  WHERE domain_id = $1 AND object_id = $2 AND generation = $9",
                 values,
             )
-            .await?
+            .await?;
+        if written > 0 {
+            stored.insert(item.object().as_uuid());
         }
-    };
-    Ok(written > 0)
+    }
+    Ok(stored)
 }
 
-/// Marks an item done.
+/// Marks items done.
 pub(super) async fn mark(
     tx: &mut Transaction,
     RunId(run): RunId,
     objects: impl Iterator<Item = Uuid>,
 ) -> Result<(), Error> {
-    let mut marked: i64 = 0;
-    for object in objects {
-        let rows = tx
-            .execute(
-                "UPDATE plan_items SET applied = 1 WHERE run_id = $1 AND object_id = $2 AND applied = 0",
-                params![run, object],
-            )
-            .await?;
-        marked = marked.saturating_add(codec::number(rows));
-    }
+    let objects = objects.map(|object| params![object]);
+    let marked = APPLIED.execute(tx, params![run], objects).await?;
     tx.execute(
         "UPDATE runs SET applied_items = applied_items + $2 WHERE run_id = $1",
-        params![run, marked],
+        params![run, codec::number(marked)],
     )
     .await?;
     Ok(())

@@ -62,8 +62,11 @@ impl DomainStore {
         run: RunId,
         read: &sync::Read,
     ) -> Result<GroupsInDoubt, Error> {
-        let mut db = self.store.db.read().await?;
-        super::doubt::groups(&mut db, &self.domain, run, read).await
+        let mut tx = self.begin().await?;
+        stage::sort(&mut tx, run).await?;
+        let doubts = super::doubt::groups(&mut tx, &self.domain, run, read).await?;
+        tx.commit().await?;
+        Ok(doubts)
     }
 
     fn teller(&self) -> Teller<'_> {
@@ -423,13 +426,12 @@ impl sync::Store for DomainStore {
         if state != RunState::Applying {
             return Err(Error::Moved(state));
         }
-        for item in items {
-            if plan::store(&mut tx, &self.domain, &item.change).await? {
-                self.teller()
-                    .account(&mut tx, run, &item.change, base)
-                    .await?;
-            }
-        }
+        let stored = plan::store(&mut tx, &self.domain, items).await?;
+        let changes = items
+            .iter()
+            .filter(|item| stored.contains(&item.object().as_uuid()))
+            .map(|item| &item.change);
+        self.teller().accounts(&mut tx, run, changes, base).await?;
         let objects = items.iter().map(|item| item.object().as_uuid());
         plan::mark(&mut tx, run, objects).await?;
         match batch {

@@ -1,103 +1,36 @@
 //! What a run reads, kept apart from what is known until the plan is applied.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
-use directory::{Account, DomainId, Edge, Group, ObjectId};
-use storage::{Sql, Transaction, Value, params};
+use directory::{DomainId, Group, ObjectId};
+use storage::{Bulk, Sql, Transaction, params};
 use sync::{Expansion, Issue, Page, Roots, RunId};
 
 use super::{Error, codec};
 
-/// Rows written by one statement: a round trip each would take longer than the directory takes to answer.
-const ROWS: usize = 64;
+static ACCOUNTS: Bulk = Bulk::insert(
+    "INSERT INTO staged_accounts (run_id, object_id, state, unreadable) VALUES",
+    4,
+    "",
+);
 
-/// `INSERT … VALUES ($1, $2), ($3, $4) …` for [`ROWS`] rows.
-fn many(head: &str, columns: usize, tail: &str) -> String {
-    let row = |row: usize| {
-        let marks: Vec<String> = (1..=columns)
-            .map(|column| format!("${}", row * columns + column))
-            .collect();
-        format!("({})", marks.join(", "))
-    };
-    let rows: Vec<String> = (0..ROWS).map(row).collect();
-    format!("{head} VALUES {} {tail}", rows.join(", "))
-}
+static GROUPS: Bulk = Bulk::insert(
+    "INSERT INTO seen_groups (run_id, object_id, sid, name, dn) VALUES",
+    5,
+    "ON CONFLICT (run_id, object_id) DO UPDATE SET sid = excluded.sid, name = excluded.name, dn = excluded.dn",
+);
 
-/// One kind of row, written [`ROWS`] at a time and the rest one by one.
-struct Insert {
-    one: &'static str,
-    many: LazyLock<String>,
-}
+static EDGES: Bulk = Bulk::insert(
+    "INSERT INTO staged_edges (run_id, group_id, member_id) VALUES",
+    3,
+    "",
+);
 
-impl Insert {
-    async fn run(
-        &'static self,
-        tx: &mut Transaction,
-        rows: impl Iterator<Item = Vec<Value>>,
-    ) -> Result<(), Error> {
-        let mut rows: Vec<Vec<Value>> = rows.collect();
-        let rest = rows.split_off(rows.len() - rows.len() % ROWS);
-        let mut rows = rows.into_iter();
-        loop {
-            let values: Vec<Value> = rows.by_ref().take(ROWS).flatten().collect();
-            if values.is_empty() {
-                break;
-            }
-            tx.execute(&self.many, values).await?;
-        }
-        for values in rest {
-            tx.execute(self.one, values).await?;
-        }
-        Ok(())
-    }
-}
-
-static ACCOUNTS: Insert = Insert {
-    one: "INSERT INTO seen_accounts (run_id, object_id, state, unreadable) VALUES ($1, $2, $3, $4)
-          ON CONFLICT (run_id, object_id) DO UPDATE SET state = excluded.state, unreadable = excluded.unreadable",
-    many: LazyLock::new(|| {
-        many(
-            "INSERT INTO seen_accounts (run_id, object_id, state, unreadable)",
-            4,
-            "ON CONFLICT (run_id, object_id) DO UPDATE SET state = excluded.state, unreadable = excluded.unreadable",
-        )
-    }),
-};
-
-static GROUPS: Insert = Insert {
-    one: "INSERT INTO seen_groups (run_id, object_id, sid, name, dn) VALUES ($1, $2, $3, $4, $5)
-          ON CONFLICT (run_id, object_id) DO UPDATE SET sid = excluded.sid, name = excluded.name, dn = excluded.dn",
-    many: LazyLock::new(|| {
-        many(
-            "INSERT INTO seen_groups (run_id, object_id, sid, name, dn)",
-            5,
-            "ON CONFLICT (run_id, object_id) DO UPDATE SET sid = excluded.sid, name = excluded.name, dn = excluded.dn",
-        )
-    }),
-};
-
-static EDGES: Insert = Insert {
-    one: "INSERT INTO seen_edges (run_id, group_id, member_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-    many: LazyLock::new(|| {
-        many(
-            "INSERT INTO seen_edges (run_id, group_id, member_id)",
-            3,
-            "ON CONFLICT DO NOTHING",
-        )
-    }),
-};
-
-static FLAWED: Insert = Insert {
-    one: "INSERT INTO seen_flawed (run_id, object_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-    many: LazyLock::new(|| {
-        many(
-            "INSERT INTO seen_flawed (run_id, object_id)",
-            2,
-            "ON CONFLICT DO NOTHING",
-        )
-    }),
-};
+static FLAWED: Bulk = Bulk::insert(
+    "INSERT INTO seen_flawed (run_id, object_id) VALUES",
+    2,
+    "ON CONFLICT DO NOTHING",
+);
 
 /// Keeps a page, and counts it for whoever watches.
 pub(super) async fn page(
@@ -106,9 +39,7 @@ pub(super) async fn page(
     RunId(run): RunId,
     page: &Page,
 ) -> Result<(), Error> {
-    // In order, which is how the tables are laid out; and each once, for a statement may not meet a row twice.
-    let accounts: BTreeMap<ObjectId, &Account> = by_id(&page.accounts, |account| account.id);
-    let accounts = accounts.into_values().map(|account| {
+    let accounts = page.accounts.iter().map(|account| {
         params![
             run,
             account.id.as_uuid(),
@@ -116,7 +47,8 @@ pub(super) async fn page(
             codec::attribute_names(&account.unreadable)
         ]
     });
-    ACCOUNTS.run(tx, accounts).await?;
+    ACCOUNTS.execute(tx, Vec::new(), accounts).await?;
+    // Each once, for a statement may not meet a row twice.
     let groups: BTreeMap<ObjectId, &Group> = by_id(&page.groups, |group| group.id);
     let groups = groups.into_values().map(|group| {
         params![
@@ -127,12 +59,12 @@ pub(super) async fn page(
             group.dn.clone()
         ]
     });
-    GROUPS.run(tx, groups).await?;
-    let edges: BTreeSet<&Edge> = page.edges.iter().collect();
-    let edges = edges
-        .into_iter()
+    GROUPS.execute(tx, Vec::new(), groups).await?;
+    let edges = page
+        .edges
+        .iter()
         .map(|edge| params![run, edge.group.as_uuid(), edge.member.as_uuid()]);
-    EDGES.run(tx, edges).await?;
+    EDGES.execute(tx, Vec::new(), edges).await?;
     let flawed: BTreeSet<ObjectId> = page
         .issues
         .iter()
@@ -141,7 +73,7 @@ pub(super) async fn page(
     let flawed = flawed
         .into_iter()
         .map(|object| params![run, object.as_uuid()]);
-    FLAWED.run(tx, flawed).await?;
+    FLAWED.execute(tx, Vec::new(), flawed).await?;
     issues(tx, RunId(run), &page.issues).await?;
     tx.execute(
         "UPDATE runs SET read_pages = read_pages + 1, read_accounts = read_accounts + $2, read_groups = read_groups + $3,
@@ -160,6 +92,27 @@ pub(super) async fn page(
 
 fn by_id<T>(items: &[T], id: impl Fn(&T) -> ObjectId) -> BTreeMap<ObjectId, &T> {
     items.iter().map(|item| (id(item), item)).collect()
+}
+
+/// Puts what was staged into the order of ids, each object as it was read last. Again after more was staged.
+pub(super) async fn sort(tx: &mut Transaction, RunId(run): RunId) -> Result<(), Error> {
+    for sql in [
+        "INSERT INTO seen_accounts (run_id, object_id, state, unreadable)
+         SELECT newest.run_id, newest.object_id, newest.state, newest.unreadable
+         FROM (SELECT run_id, object_id, state, unreadable,
+                      ROW_NUMBER() OVER (PARTITION BY object_id ORDER BY seq DESC) AS nth
+               FROM staged_accounts WHERE run_id = $1) newest
+         WHERE newest.nth = 1 ORDER BY newest.object_id
+         ON CONFLICT (run_id, object_id) DO UPDATE SET state = excluded.state, unreadable = excluded.unreadable",
+        "INSERT INTO seen_edges (run_id, group_id, member_id)
+         SELECT run_id, group_id, member_id FROM staged_edges WHERE run_id = $1 ORDER BY group_id, member_id
+         ON CONFLICT DO NOTHING",
+        "DELETE FROM staged_accounts WHERE run_id = $1",
+        "DELETE FROM staged_edges WHERE run_id = $1",
+    ] {
+        tx.execute(sql, params![run]).await?;
+    }
+    Ok(())
 }
 
 /// How many issues of a run are kept whole; the rest are counted.
@@ -219,6 +172,7 @@ const NESTED_SYNC: &str = "
     WHERE object_id <> $2 AND NOT EXISTS (
         SELECT 1 FROM seen_groups grp WHERE grp.run_id = $1 AND grp.object_id = reached.object_id
     )
+    ORDER BY object_id
     ON CONFLICT (run_id, object_id) DO UPDATE SET in_sync_group = 1";
 
 const NESTED_ROTATION: &str = "
@@ -233,6 +187,7 @@ const NESTED_ROTATION: &str = "
     WHERE object_id <> $2 AND NOT EXISTS (
         SELECT 1 FROM seen_groups grp WHERE grp.run_id = $1 AND grp.object_id = reached.object_id
     )
+    ORDER BY object_id
     ON CONFLICT (run_id, object_id) DO UPDATE SET in_rotation_group = 1";
 
 const DIRECT_SYNC: &str = "
@@ -262,6 +217,7 @@ pub(super) async fn expand(
     } else {
         (DIRECT_SYNC, DIRECT_ROTATION)
     };
+    sort(tx, RunId(run)).await?;
     tx.execute("DELETE FROM seen_members WHERE run_id = $1", params![run])
         .await?;
     let mut root = async |sql: &'static str, group: Option<ObjectId>| match group {
@@ -314,6 +270,8 @@ pub(super) async fn adopt(
 /// Forgets what the run has read.
 pub(super) async fn clear(tx: &mut Transaction, RunId(run): RunId) -> Result<(), Error> {
     for sql in [
+        "DELETE FROM staged_accounts WHERE run_id = $1",
+        "DELETE FROM staged_edges WHERE run_id = $1",
         "DELETE FROM seen_accounts WHERE run_id = $1",
         "DELETE FROM seen_groups WHERE run_id = $1",
         "DELETE FROM seen_edges WHERE run_id = $1",

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::config::v1 as config;
+use api::connector::v1 as passwords;
 use api::directory::v1 as proto;
 use directory::{Attribute, DirectoryKind, ObjectId};
 use futures::StreamExt;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::failure::{Failure, FailureReason};
 use crate::source::{Opened, Readable, Reader};
-use crate::{Credentials, Directory};
+use crate::{Credentials, Directory, Logon, Passwords, Set, Verify};
 
 /// Directories by domain; all clones are one.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +119,26 @@ impl Directory for FakeDirectories {
                 ..proto::Check::default()
             })
             .boxed()
+    }
+}
+
+/// It has people, and none of them a password.
+impl Passwords for FakeDirectories {
+    async fn read(
+        &self,
+        _: Logon<'_>,
+        _: ObjectId,
+        _: Option<passwords::PasswordAnchor>,
+    ) -> Result<(passwords::ReadResponse, passwords::PasswordAnchor), Failure> {
+        Err(failure(FailureReason::DirectoryRefused, false))
+    }
+
+    async fn set(&self, _: Logon<'_>, _: Set) -> Result<passwords::SetResponse, Failure> {
+        Err(failure(FailureReason::DirectoryRefused, false))
+    }
+
+    async fn verify(&self, _: Logon<'_>, _: Verify) -> Result<passwords::VerifyResponse, Failure> {
+        Err(failure(FailureReason::DirectoryRefused, false))
     }
 }
 

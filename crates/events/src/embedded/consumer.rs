@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use storage::{Error, Sql, Transaction, params};
+use storage::{Bulk, Error, Sql, Transaction, params};
 use tokio::sync::watch;
 
 use super::{Received, Shared, cause, message};
@@ -18,6 +18,12 @@ const SCAN: usize = 512;
 const SUSPECT: u32 = 2;
 /// How long a consumer with unacknowledged events sleeps before it looks at the caller's clock again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+static PENDING: Bulk = Bulk::insert(
+    "INSERT INTO pending (consumer, seq, attempts, redeliver_at) VALUES",
+    4,
+    "ON CONFLICT (consumer, seq) DO UPDATE SET attempts = excluded.attempts, redeliver_at = excluded.redeliver_at",
+);
 
 pub(super) struct EmbeddedConsumer {
     shared: Arc<Shared>,
@@ -108,17 +114,10 @@ impl EmbeddedConsumer {
             .fresh(&mut transaction, next_seq, room, &mut deliveries)
             .await?;
         let redeliver_at = now + self.spec.ack_wait;
-        for delivery in &deliveries {
-            transaction
-                .execute(
-                    "INSERT INTO pending (consumer, seq, attempts, redeliver_at)
-                     VALUES ($1, $2, $3, $4)
-                     ON CONFLICT (consumer, seq) DO UPDATE
-                     SET attempts = excluded.attempts, redeliver_at = excluded.redeliver_at",
-                    params![name, delivery.sequence, delivery.attempt, redeliver_at],
-                )
-                .await?;
-        }
+        let rows = deliveries
+            .iter()
+            .map(|delivery| params![name, delivery.sequence, delivery.attempt, redeliver_at]);
+        PENDING.execute(&mut transaction, Vec::new(), rows).await?;
         let next_due = transaction
             .query_one(
                 "SELECT MIN(redeliver_at) AS due FROM pending WHERE consumer = $1",

@@ -64,7 +64,7 @@ async fn database(directory: &tempfile::TempDir) -> Database {
 
 async fn commit(database: &Database, number: u128) {
     let mut transaction = database.begin().await.unwrap();
-    outbox::append(&mut transaction, &event(number, "account"))
+    outbox::append(&mut transaction, [&event(number, "account")])
         .await
         .unwrap();
     transaction.commit().await.unwrap();
@@ -83,7 +83,7 @@ async fn what_is_committed_is_published_once_and_what_is_not_never() {
     let relay = relay(&database, &bus, "one");
     commit(&database, 1).await;
     let mut transaction = database.begin().await.unwrap();
-    outbox::append(&mut transaction, &event(2, "account"))
+    outbox::append(&mut transaction, [&event(2, "account")])
         .await
         .unwrap();
     drop(transaction);

@@ -4,4 +4,5 @@
 mod dc;
 mod failures;
 mod groups;
+mod passwords;
 mod people;

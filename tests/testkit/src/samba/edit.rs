@@ -178,6 +178,29 @@ impl Samba {
         .await
     }
 
+    /// Makes a password settings object that applies to a user or group, and returns its DN. Its contents are the
+    /// administrators' own until [`Self::allow_reading`].
+    pub async fn password_policy(
+        &self,
+        name: &str,
+        min_length: u32,
+        applies_to: &str,
+    ) -> Result<String> {
+        let dn = self
+            .edit(
+                "password_policy",
+                json!({"name": name, "minimum_length": min_length, "applies_to": applies_to}),
+            )
+            .await?;
+        Ok(serde_json::from_value(dn)?)
+    }
+
+    /// Lets a user or group read an object and what is below it.
+    pub async fn allow_reading(&self, trustee: &str, on: &str) -> Result<()> {
+        self.done("allow_reading", json!({"trustee": trustee, "on": on}))
+            .await
+    }
+
     /// Sets `pwdLastSet` to 0.
     pub async fn must_change_password(&self, which: &str) -> Result<()> {
         self.done("must_change_password", json!({"which": which}))

@@ -245,6 +245,35 @@ def must_change_password(which):
     set_values(which, "pwdLastSet", ["0"])
 
 
+def password_policy(name, minimum_length, applies_to):
+    """A password settings object, stricter than the domain's policy by its length."""
+    container = ldb.Dn(sam, "CN=Password Settings Container,CN=System," + base)
+    dn = ldb.Dn(sam, str(container))
+    dn.add_child("CN=X")
+    dn.set_component(0, "CN", name)
+    never = str(-(2**63))
+    sam.add({
+        "dn": dn,
+        "objectClass": "msDS-PasswordSettings",
+        "msDS-PasswordSettingsPrecedence": "1",
+        "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+        "msDS-PasswordHistoryLength": "0",
+        "msDS-PasswordComplexityEnabled": "TRUE",
+        "msDS-MinimumPasswordLength": str(minimum_length),
+        "msDS-MinimumPasswordAge": "0",
+        "msDS-MaximumPasswordAge": never,
+        "msDS-LockoutThreshold": "0",
+        "msDS-LockoutObservationWindow": "0",
+        "msDS-LockoutDuration": "0",
+        "msDS-PSOAppliesTo": dn_of(applies_to),
+    })
+    return str(dn)
+
+
+def allow_reading(trustee, on):
+    add_ace(on, "(A;CI;RPLCLORC;;;%s)" % sid_of(trustee))
+
+
 def expire_account(which):
     set_values(which, "accountExpires", [filetime(time.time() - 86400)])
 
