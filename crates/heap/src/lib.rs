@@ -23,6 +23,10 @@ pub fn give_back_what_is_free() {
 }
 
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+#[expect(
+    clippy::unwrap_used,
+    reason = "code of tests: a failure here is a failed test"
+)]
 mod tests {
     /// Pages this process has in memory.
     fn resident() -> usize {

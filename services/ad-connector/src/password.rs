@@ -273,10 +273,10 @@ impl Passwords for ActiveDirectory {
         response.password_version = shown::version(seen.version.as_ref());
         response.password_set_time = seen.set.map(shown::time);
         response.locked = seen.locked;
-        let mut matches = vec![
-            self.try_value(&domain, &verify, &held, &seen.dn, change)
-                .await?,
-        ];
+        let matched = self
+            .try_value(&domain, &verify, &held, &seen.dn, change)
+            .await?;
+        response.r#match = matched.into();
         for other in others {
             let seen = match self.anchored(&domain, other).await {
                 Ok(held) => self

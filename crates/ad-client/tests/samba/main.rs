@@ -7,6 +7,8 @@ mod dc;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod password;
+#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod rights;
