@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// The domain controller's clock.
-    pub async fn current_time(&self) -> Result<Timestamp, Error> {
+    pub(crate) async fn current_time(&self) -> Result<Timestamp, Error> {
         Ok(self.root_dse().await?.current_time)
     }
 

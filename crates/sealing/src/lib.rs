@@ -8,6 +8,7 @@ mod keys;
 mod random;
 mod record;
 mod sealer;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -17,3 +18,4 @@ pub use format::Sealed;
 pub use keys::{DataKey, KeyId, KeyProvider, WrappedKey};
 pub use record::Record;
 pub use sealer::Sealer;
+pub use target::{Purpose, TargetKey, TargetSecret};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::connector::v1::StreamAccountsRequest;
+use jiff::Timestamp;
 use runtime::grpc::Failure;
 use runtime::{Readiness, SharedClock, Shutdown};
 use storage::Database;
@@ -84,6 +85,8 @@ impl Worker {
         }
         let mut failures = 0;
         while !token.is_cancelled() {
+            // Counted from here: what runs its time during a round, while the clock moves on, is not put off by it.
+            let began = self.clock.now();
             let pause = match token.run_until_cancelled(Box::pin(self.round())).await {
                 Some(Round::Done) => {
                     failures = 0;
@@ -98,7 +101,7 @@ impl Worker {
             };
             tokio::select! {
                 () = self.bell.0.notified() => {}
-                () = self.clock.sleep(pause) => {}
+                () = self.clock.sleep_until(began.saturating_add(pause).unwrap_or(Timestamp::MAX)) => {}
                 () = token.cancelled() => {}
             }
         }

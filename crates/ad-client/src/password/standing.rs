@@ -18,6 +18,8 @@ const WHAT: &str = "read an account's password state";
 /// What of an account a reset hangs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
+    /// The domain controller's clock: what rotation goes by (R7).
+    pub now: Timestamp,
     /// Why its password may not be reset; none where it may.
     pub barrier: Option<Barrier>,
     /// When its password was set, by the directory's clock; none where never, or where it must be changed at the next logon.
@@ -78,17 +80,20 @@ impl Session {
             .object(WHAT, &base(object), &attributes, controls)
             .await?;
         let Some(found) = found else {
-            return Ok(Standing::gone());
+            return Ok(Standing::gone(self.current_time().await?));
         };
         let token = self.token(identity).await?;
         let settings = found.text("msDS-ResultantPSO");
         let policy = self.password_policy(identity, settings).await?;
+        // As it is now: the session, and the identity with it, may be hours old.
+        let now = self.current_time().await?;
         let context = Context {
-            now: identity.current_time,
+            now,
             // Asked of the token groups instead, which are never absent where they can be read.
             admin_count_is_readable: true,
         };
         let mut standing = Standing {
+            now,
             barrier: None,
             set: None,
             version: found
@@ -152,8 +157,9 @@ impl Session {
 }
 
 impl Standing {
-    fn gone() -> Self {
+    fn gone(now: Timestamp) -> Self {
         Self {
+            now,
             barrier: Some(Barrier::Gone),
             set: None,
             version: None,

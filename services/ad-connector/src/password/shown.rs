@@ -22,7 +22,7 @@ fn duration(duration: SignedDuration) -> prost_types::Duration {
     }
 }
 
-pub(super) fn read(standing: &Standing, server: String, now: Timestamp) -> proto::ReadResponse {
+pub(super) fn read(standing: &Standing, server: String) -> proto::ReadResponse {
     let policy = &standing.policy;
     proto::ReadResponse {
         eligibility: eligibility(standing.barrier.as_ref()).into(),
@@ -35,7 +35,7 @@ pub(super) fn read(standing: &Standing, server: String, now: Timestamp) -> proto
             may_be_stricter: policy.may_be_stricter,
         }),
         anchor: Vec::new(),
-        directory_time: Some(time(now)),
+        directory_time: Some(time(standing.now)),
         password_version: version(standing.version.as_ref()),
         logon_name: standing.logon_name.clone(),
         display_name: standing.display_name.clone(),
