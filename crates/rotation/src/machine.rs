@@ -53,8 +53,6 @@ pub struct Rotation {
     pub acked: u32,
     /// Sends of this candidate of which nobody knows what became.
     pub doubtful: u32,
-    /// Servers this candidate was sent to.
-    pub servers: u32,
     /// Candidates the policy refused.
     pub refused: u32,
     /// Attempts without progress since the state was entered: they grow the pause before the next.
@@ -165,13 +163,6 @@ pub enum Refusal {
     Other,
 }
 
-impl Answer {
-    /// Nothing left for the directory.
-    fn is_void(self) -> bool {
-        self == Self::Refused(Refusal::NotSent)
-    }
-}
-
 /// Whether the candidate is the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Match {
@@ -204,7 +195,6 @@ impl Rotation {
             sends: 0,
             acked: 0,
             doubtful: 0,
-            servers: 0,
             refused: 0,
             tries: 0,
             parked: None,

@@ -15,6 +15,8 @@
 
 #[path = "model/explore.rs"]
 mod explore;
+#[path = "model/oracle.rs"]
+mod oracle;
 #[path = "model/world.rs"]
 mod world;
 

@@ -17,10 +17,7 @@ pub enum Event {
     /// The policy moved, or a candidate that was never sent is too old.
     Outdated,
     /// A send is recorded with this step, and made after it is committed.
-    Send {
-        /// No send of this candidate went to this server before.
-        to_another_server: bool,
-    },
+    Send,
     /// The outcome of the send on record.
     Answered(Answer),
     /// Whoever made the send is no more, or was too slow: its outcome will not be known.
@@ -103,7 +100,7 @@ impl Rotation {
             Event::Prepared => step.prepared(),
             Event::Accepted { candidate } => step.accepted(candidate),
             Event::Outdated => step.outdated(),
-            Event::Send { to_another_server } => step.send(to_another_server),
+            Event::Send => step.send(),
             Event::Answered(answer) => step.answered(answer),
             Event::Abandoned => step.abandoned(),
             Event::Verified {
@@ -201,7 +198,6 @@ impl Step<'_> {
         self.next.sends = 0;
         self.next.acked = 0;
         self.next.doubtful = 0;
-        self.next.servers = 0;
         self.next.settling = false;
         self
     }
@@ -255,9 +251,9 @@ impl Step<'_> {
         self.forget().enter_at_once(State::Planned).done()
     }
 
-    fn send(mut self, to_another_server: bool) -> Stepped {
+    fn send(mut self) -> Stepped {
         if self.next.state != State::Prepared {
-            return Err(self.out_of_place(Event::Send { to_another_server }));
+            return Err(self.out_of_place(Event::Send));
         }
         if self.next.parked.is_some() {
             return Err(Rejected::Parked);
@@ -266,9 +262,6 @@ impl Step<'_> {
             return Err(Rejected::NotAccepted);
         }
         self.next.sends += 1;
-        if to_another_server {
-            self.next.servers += 1;
-        }
         self.next.last_send = Some(self.now);
         let mut step = self.enter(State::Sent);
         step.next.wake = later(step.now, step.rules.send_deadline);
@@ -285,7 +278,7 @@ impl Step<'_> {
                 self.enter_at_once(State::Acked).done()
             }
             Answer::Unknown => self.doubt().done(),
-            Answer::Refused(refusal) => self.refused(answer, refusal).done(),
+            Answer::Refused(refusal) => self.refused(refusal).done(),
         }
     }
 
@@ -306,7 +299,7 @@ impl Step<'_> {
         step
     }
 
-    fn refused(mut self, answer: Answer, refusal: Refusal) -> Self {
+    fn refused(mut self, refusal: Refusal) -> Self {
         // The send on record is the one that was refused: what counts is whether another was not.
         let unused = self.next.acked == 0 && self.next.doubtful == 0;
         let retry = |step: Self| {
@@ -315,9 +308,6 @@ impl Step<'_> {
             step.next.tries = tries;
             step.again()
         };
-        if answer.is_void() {
-            return retry(self);
-        }
         match (refusal, unused) {
             (Refusal::Policy, true) => {
                 self.next.refused += 1;
@@ -485,37 +475,23 @@ impl Step<'_> {
     }
 
     fn converged(self) -> Stepped {
-        match self.next.state {
-            State::Committed | State::Held(HeldReason::NotConverged) => {
-                self.with(Effect::Confirm).enter(State::Confirmed).done()
-            }
-            State::Planned
-            | State::Prepared
-            | State::Sent
-            | State::Acked
-            | State::Unknown
-            | State::Confirmed
-            | State::Held(_)
-            | State::Closed
-            | State::Aborted(_) => Err(self.out_of_place(Event::Converged)),
+        if !matches!(
+            self.next.state,
+            State::Committed | State::Held(HeldReason::NotConverged)
+        ) {
+            return Err(self.out_of_place(Event::Converged));
         }
+        self.with(Effect::Confirm).enter(State::Confirmed).done()
     }
 
     fn acknowledged(self) -> Stepped {
-        match self.next.state {
-            State::Confirmed | State::Held(HeldReason::Unacknowledged) => {
-                self.with(Effect::Destroy).enter(State::Closed).done()
-            }
-            State::Planned
-            | State::Prepared
-            | State::Sent
-            | State::Acked
-            | State::Unknown
-            | State::Committed
-            | State::Held(_)
-            | State::Closed
-            | State::Aborted(_) => Err(self.out_of_place(Event::Acknowledged)),
+        if !matches!(
+            self.next.state,
+            State::Confirmed | State::Held(HeldReason::Unacknowledged)
+        ) {
+            return Err(self.out_of_place(Event::Acknowledged));
         }
+        self.with(Effect::Destroy).enter(State::Closed).done()
     }
 
     fn stop(mut self, stop: Stop) -> Stepped {

@@ -23,12 +23,6 @@ fn after(events: &[Event], now: Timestamp) -> Rotation {
     })
 }
 
-const SEND: Event = Event::Send {
-    to_another_server: true,
-};
-const AGAIN: Event = Event::Send {
-    to_another_server: false,
-};
 const ACCEPTED: Event = Event::Accepted { candidate: 1 };
 
 fn refused(refusal: Refusal) -> Event {
@@ -50,7 +44,7 @@ fn in_doubt() -> Rotation {
         &[
             Event::Prepared,
             ACCEPTED,
-            SEND,
+            Event::Send,
             Event::Answered(Answer::Unknown),
         ],
         T0,
@@ -67,7 +61,7 @@ fn sent_again() -> Rotation {
         )
         .unwrap();
     assert_eq!(found.0.state, State::Prepared);
-    found.0.step(AGAIN, at(60), &rules()).unwrap().0
+    found.0.step(Event::Send, at(60), &rules()).unwrap().0
 }
 
 #[test]
@@ -77,7 +71,7 @@ fn the_way_of_a_rotation_that_goes_well() {
     for (event, todo) in [
         (Event::Prepared, Todo::Offer),
         (ACCEPTED, Todo::Send),
-        (SEND, Todo::AwaitAnswer { until: at(30) }),
+        (Event::Send, Todo::AwaitAnswer { until: at(30) }),
         (Event::Answered(Answer::Applied), Todo::Verify(Trial::Never)),
         (
             verified(Match::Unverifiable, Change::AsSent),
@@ -113,7 +107,7 @@ fn a_refusal_of_the_first_and_only_send_proves_the_candidate_unused() {
         (Refusal::NotSent, State::Prepared),
         (Refusal::Other, State::Prepared),
     ] {
-        let sent = after(&[Event::Prepared, ACCEPTED, SEND], T0);
+        let sent = after(&[Event::Prepared, ACCEPTED, Event::Send], T0);
         let (next, effects) = sent.step(refused(refusal), T0, &rules()).unwrap();
         assert_eq!(next.state, state, "{refusal:?}");
         let withdrawn = effects.contains(&Effect::Withdraw { candidate: 1 });
@@ -190,10 +184,23 @@ fn a_send_in_doubt_is_settled_by_what_the_directory_shows() {
 
 #[test]
 fn a_restart_in_the_middle_of_a_send_is_a_send_in_doubt() {
-    let sent = after(&[Event::Prepared, ACCEPTED, SEND], T0);
+    let sent = after(&[Event::Prepared, ACCEPTED, Event::Send], T0);
     assert!(sent.step(Event::Tick, at(29), &rules()).is_err());
     let (next, _) = sent.step(Event::Tick, at(30), &rules()).unwrap();
     assert_eq!((next.state, next.doubtful), (State::Unknown, 1));
+}
+
+#[test]
+fn sends_that_come_to_nothing_end_with_a_person() {
+    for refusal in [Refusal::NotSent, Refusal::Other] {
+        let mut rotation = after(&[Event::Prepared, ACCEPTED], T0);
+        for _ in 0..rules().sends {
+            assert_eq!(rotation.state, State::Prepared);
+            rotation = rotation.step(Event::Send, T0, &rules()).unwrap().0;
+            rotation = rotation.step(refused(refusal), T0, &rules()).unwrap().0;
+        }
+        assert_eq!(rotation.state, State::Held(HeldReason::Refused));
+    }
 }
 
 #[test]
@@ -203,7 +210,7 @@ fn three_candidates_that_the_policy_refuses_are_enough() {
         for event in [
             Event::Prepared,
             Event::Accepted { candidate },
-            SEND,
+            Event::Send,
             refused(Refusal::Policy),
         ] {
             rotation = rotation.step(event, T0, &rules()).unwrap().0;
@@ -218,7 +225,7 @@ fn three_candidates_that_the_policy_refuses_are_enough() {
 fn nothing_is_sent_that_no_target_has_accepted_or_while_it_is_parked() {
     let prepared = after(&[Event::Prepared], T0);
     assert_eq!(
-        prepared.step(SEND, T0, &rules()),
+        prepared.step(Event::Send, T0, &rules()),
         Err(Rejected::NotAccepted)
     );
     let other = Event::Accepted { candidate: 2 };
@@ -260,7 +267,7 @@ fn the_next_generation_waits_until_nothing_of_this_one_can_arrive() {
         &[
             Event::Prepared,
             ACCEPTED,
-            SEND,
+            Event::Send,
             Event::Answered(Answer::Applied),
             verified(Match::Unverifiable, Change::AsSent),
             Event::Converged,
@@ -279,7 +286,7 @@ fn what_waits_for_too_long_calls_a_person_and_ends_by_itself_where_it_can() {
     let committed = [
         Event::Prepared,
         ACCEPTED,
-        SEND,
+        Event::Send,
         Event::Answered(Answer::Applied),
         verified(Match::Unverifiable, Change::AsSent),
     ];
@@ -320,7 +327,7 @@ fn a_value_is_released_once_and_only_where_it_may_be_live() {
         &[
             Event::Prepared,
             ACCEPTED,
-            SEND,
+            Event::Send,
             Event::Answered(Answer::Applied),
             verified(Match::Unverifiable, Change::AsSent),
             Event::Converged,

@@ -340,9 +340,9 @@ pub(crate) fn create(id: &str) -> CreateDomainRequest {
     }
 }
 
-/// Asks again until there is an answer, at most a minute: a busy machine is no failure.
+/// Asks again until there is an answer, at most ten seconds.
 pub(crate) async fn poll<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(answer) = ask().await {
             return answer;
