@@ -292,6 +292,37 @@ mod tests {
     use crate::store::MIGRATIONS;
 
     #[tokio::test]
+    async fn an_object_that_came_twice_is_as_it_came_last_and_order_is_no_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::at(folder.path().join("test.db"));
+        let database = Database::open_migrated(&settings, &MIGRATIONS)
+            .await
+            .unwrap();
+        let run = RunId(uuid::Uuid::from_u128(1));
+        let mut tx = database.begin().await.unwrap();
+        for (object, state) in [("b", "first"), ("a", "only"), ("b", "last")] {
+            let row = params![run.0, object, state.as_bytes(), ""];
+            ACCOUNTS.execute(&mut tx, Vec::new(), [row]).await.unwrap();
+        }
+
+        // More may come after what is there was sorted.
+        sort(&mut tx, run).await.unwrap();
+        let row = params![run.0, "a", "changed".as_bytes(), ""];
+        ACCOUNTS.execute(&mut tx, Vec::new(), [row]).await.unwrap();
+        sort(&mut tx, run).await.unwrap();
+
+        let sql = "SELECT object_id, state FROM seen_accounts ORDER BY object_id";
+        let rows = tx.query(sql, params![]).await.unwrap();
+        let found: Vec<(String, Vec<u8>)> = rows
+            .iter()
+            .map(|row| (row.get("object_id").unwrap(), row.get("state").unwrap()))
+            .collect();
+        let expected = [("a", "changed"), ("b", "last")]
+            .map(|(object, state)| (object.to_owned(), state.as_bytes().to_vec()));
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
     async fn expansion_looks_members_up_by_their_group() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings::at(folder.path().join("test.db"));
