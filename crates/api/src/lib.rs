@@ -36,4 +36,5 @@ family!(config, "config", ListEmployeesResponse);
 family!(connector, "connector");
 family!(directory, "directory");
 family!(event, "event");
+family!(rotation, "rotation");
 family!(status, "status");

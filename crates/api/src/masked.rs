@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{config, connector};
+use crate::{config, connector, rotation};
 
 macro_rules! masked {
     ($($message:ty),+ $(,)?) => {
@@ -15,7 +15,7 @@ macro_rules! masked {
     };
 }
 
-// The generator derives no `Debug` for a message with an INPUT_ONLY field: leaving one out here doesn't compile.
+// The generator derives no `Debug` for a message with an INPUT_ONLY or `debug_redact` field: leaving one out here doesn't compile.
 masked!(
     config::v1::ActiveDirectoryCredentials,
     config::v1::EntraClientSecret,
@@ -23,4 +23,6 @@ masked!(
     config::v1::EntraFederatedToken,
     connector::v1::SetRequest,
     connector::v1::VerifyRequest,
+    rotation::v1::CreateDeliveryClientResponse,
+    rotation::v1::ReleaseRotationResponse,
 );

@@ -161,6 +161,34 @@ resource_name!(
     |this, f| write!(f, "linkProposals/{}", this.0)
 );
 
+/// `rotations/{uuid}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RotationName(pub Uuid);
+
+resource_name!(
+    RotationName,
+    "rotations/{uuid}",
+    |text| match parts(text)? {
+        ["rotations", rotation] => Some(Self(rotation.parse().ok()?)),
+        _ => None,
+    },
+    |this, f| write!(f, "rotations/{}", this.0)
+);
+
+/// `targets/{uuid}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetName(pub Uuid);
+
+resource_name!(
+    TargetName,
+    "targets/{uuid}",
+    |text| match parts(text)? {
+        ["targets", target] => Some(Self(target.parse().ok()?)),
+        _ => None,
+    },
+    |this, f| write!(f, "targets/{}", this.0)
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +210,8 @@ mod tests {
         same::<SyncRunName>(&format!("domains/-/syncRuns/{id}"));
         same::<EmployeeName>(&format!("employees/{id}"));
         same::<LinkProposalName>(&format!("linkProposals/{id}"));
+        same::<RotationName>(&format!("rotations/{id}"));
+        same::<TargetName>(&format!("targets/{id}"));
     }
 
     #[test]

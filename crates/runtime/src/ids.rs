@@ -63,6 +63,15 @@ impl Ids {
         Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration)
     }
 
+    /// How long to wait before trying again: doubles with each failure in a row, from 2 seconds to 2 minutes, and is never
+    /// the same on two replicas.
+    pub fn backoff(&self, failures: u32) -> Duration {
+        const FIRST: Duration = Duration::from_secs(2);
+        const LONGEST: Duration = Duration::from_mins(2);
+        let pause = FIRST.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+        self.jitter(pause.min(LONGEST), 0.2)
+    }
+
     fn fill(&self, bytes: &mut [u8]) {
         match &*self.0 {
             Source::System => system(bytes),

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod grpc;
 pub mod ids;
 pub mod lifecycle;
+pub mod points;
 pub mod service;
 pub mod settings;
 pub mod telemetry;

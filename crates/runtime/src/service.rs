@@ -3,7 +3,7 @@
 mod host;
 mod readiness;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
 
@@ -11,7 +11,7 @@ pub use host::{Host, RunError, Running, Settings, StartError};
 pub use readiness::Readiness;
 
 use crate::{
-    auth::OnDenial,
+    auth::{OnDenial, Tokens},
     grpc::Routes,
     lifecycle::{OnEnd, Outcome, Shutdown, Tasks},
 };
@@ -22,6 +22,7 @@ pub struct Service {
     pub routes: Routes,
     pub readiness: Readiness,
     on_denial: Option<OnDenial>,
+    tokens: Option<Arc<dyn Tokens>>,
     tasks: Vec<Task>,
 }
 
@@ -38,6 +39,7 @@ impl Service {
             routes: Routes::new(),
             readiness: Readiness::default(),
             on_denial: None,
+            tokens: None,
             tasks: Vec::new(),
         }
     }
@@ -59,6 +61,14 @@ impl Service {
     #[must_use]
     pub fn on_denial(mut self, listener: OnDenial) -> Self {
         self.on_denial = Some(listener);
+        self
+    }
+
+    /// Tokens that this service gives out, beside those that its host knows. They let their holders into whatever services
+    /// the process has, as far as the methods allow.
+    #[must_use]
+    pub fn accepting(mut self, tokens: Arc<dyn Tokens>) -> Self {
+        self.tokens = Some(tokens);
         self
     }
 

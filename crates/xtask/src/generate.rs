@@ -84,7 +84,8 @@ fn generate() -> Result<tempfile::TempDir> {
     Ok(out)
 }
 
-/// The messages whose `Debug` must not be derived: those that carry a secret of their own, given but never shown.
+/// The messages whose `Debug` must not be derived: those that carry a secret of their own, given but never shown, or shown
+/// once.
 fn secret_messages(pool: &DescriptorPool) -> Result<Vec<String>> {
     let behavior = pool
         .get_extension_by_name("google.api.field_behavior")
@@ -106,7 +107,10 @@ fn carries_secret(message: &MessageDescriptor, behavior: &ExtensionDescriptor) -
         let is_input_only = behaviors
             .as_list()
             .is_some_and(|list| list.contains(&Value::EnumNumber(INPUT_ONLY)));
-        is_text_or_bytes && is_input_only
+        let is_redacted = options
+            .get_field_by_name("debug_redact")
+            .is_some_and(|value| value.as_bool() == Some(true));
+        is_text_or_bytes && (is_input_only || is_redacted)
     })
 }
 

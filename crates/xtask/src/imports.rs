@@ -53,6 +53,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rotation-scheduler",
+        &[
+            "api",
+            "directory",
+            "events",
+            "program",
+            "rotation",
+            "runtime",
+            "sealing",
+            "storage",
+        ],
+    ),
+    (
         "hes",
         &[
             "ad-connector",
@@ -63,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "events",
             "heap",
             "program",
+            "rotation-scheduler",
             "runtime",
             "sealing",
             "storage",

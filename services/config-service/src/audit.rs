@@ -4,19 +4,22 @@
 //! deletions, and every event's hash covers the hash before it. See [`chain`] for the exact bytes.
 
 pub mod chain;
+mod told;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 pub use chain::{Entry, Hash, Outcome};
+pub(crate) use told::ToldAudit;
 
 /// Something to be audited; sequence number and hash are given when it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) time: Timestamp,
     pub(crate) actor: String,
-    pub(crate) action: &'static str,
+    pub(crate) action: Cow<'static, str>,
     pub(crate) resource: String,
     pub(crate) outcome: Outcome,
     pub(crate) details: BTreeMap<String, String>,
@@ -26,13 +29,13 @@ impl Record {
     pub(crate) fn done(
         time: Timestamp,
         actor: impl Into<String>,
-        action: &'static str,
+        action: impl Into<Cow<'static, str>>,
         resource: impl Into<String>,
     ) -> Self {
         Self {
             time,
             actor: actor.into(),
-            action,
+            action: action.into(),
             resource: clamped(resource.into()),
             outcome: Outcome::Succeeded,
             details: BTreeMap::new(),

@@ -14,7 +14,6 @@ use runtime::{SharedClock, Shutdown, telemetry};
 use tracing::{Instrument as _, debug, warn};
 
 use crate::audit::Record;
-use crate::backoff::backoff;
 use crate::domains::{By, domain_name};
 use crate::employees::{Applied, ApplyError, Book, Employees};
 use crate::store::{self, StoreError, WorkKind};
@@ -55,10 +54,10 @@ impl DirectoryEvents {
             let Some(Err(error)) = consumed.await else {
                 return;
             };
-            let pause = backoff(
-                &self.employees.ids,
-                failures.fetch_add(1, Ordering::Relaxed) + 1,
-            );
+            let pause = self
+                .employees
+                .ids
+                .backoff(failures.fetch_add(1, Ordering::Relaxed) + 1);
             warn!(
                 error = &error as &dyn std::error::Error,
                 "failed to take directory events; trying again in {pause:.1?}"
@@ -172,7 +171,11 @@ async fn apply_one(book: &mut Book<'_>, by: &By, delivery: &Delivery) -> store::
         | Payload::DomainChanged(_)
         | Payload::PasswordlessSettingsChanged(_)
         | Payload::EmployeeChanged(_)
-        | Payload::LinkProposalChanged(_) => {
+        | Payload::LinkProposalChanged(_)
+        | Payload::RotationChanged(_)
+        | Payload::DomainRotationChanged(_)
+        | Payload::TargetChanged(_)
+        | Payload::AuditRecorded(_) => {
             debug!("passed over an event on {subject} that isn't a directory's");
         }
     }

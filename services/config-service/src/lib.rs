@@ -2,7 +2,6 @@
 
 mod announce;
 pub mod audit;
-mod backoff;
 mod connectors;
 mod consumer;
 mod denials;
@@ -13,7 +12,6 @@ mod grpc;
 mod log;
 mod mask;
 mod metrics;
-mod page;
 mod program;
 mod store;
 mod validate;
@@ -31,7 +29,7 @@ use api::config::v1::status_service_server::StatusServiceServer;
 use api::connector::v1::sync_service_server::SyncServiceServer;
 use events::{Bus, Now, Relay, Standing};
 use runtime::grpc::Routes;
-use runtime::{Ids, OnEnd, Readiness, Service, SharedClock};
+use runtime::{Channel, Ids, OnEnd, Readiness, Service, SharedClock};
 use sealing::Sealer;
 use serde::Deserialize;
 use storage::{Database, Migrations};
@@ -39,6 +37,7 @@ use storage::{Database, Migrations};
 pub use connectors::Connectors;
 pub use program::Program;
 
+use audit::ToldAudit;
 use consumer::DirectoryEvents;
 use domains::Domains;
 use employees::{EmployeeEvents, Employees, Watchers};
@@ -50,7 +49,8 @@ use worker::{Bell, Worker};
 pub const NAME: &str = "config-service";
 
 /// The schema of the service's database.
-pub const MIGRATIONS: Migrations = storage::migrations!["0001_init", "0002_counts"];
+pub const MIGRATIONS: Migrations =
+    storage::migrations!["0001_init", "0002_counts", "0003_told_audit"];
 
 /// Every setting of this service with its default, commented.
 pub const DEFAULT_SETTINGS: &str = include_str!("../settings.default.toml");
@@ -82,6 +82,8 @@ pub struct Deps {
     /// Seals credentials.
     pub sealer: Sealer,
     pub connectors: Connectors,
+    /// To rotation-scheduler, where this installation has one.
+    pub rotation: Option<Channel>,
     /// Unique among processes that share the database, and the same after a restart where it can be: a process that
     /// comes back under another name waits until the lease of its former self runs out.
     pub instance: String,
@@ -104,6 +106,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         ids,
         sealer,
         connectors,
+        rotation,
         instance,
     } = deps;
     let now: Now = {
@@ -148,6 +151,12 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         ids: employees.ids.clone(),
         instance: instance.clone(),
     };
+    let told_audit = ToldAudit {
+        bus: bus.clone(),
+        db: db.clone(),
+        ids: employees.ids.clone(),
+        clock: clock.clone(),
+    };
     let directory_events = DirectoryEvents {
         bus,
         employees: employees.clone(),
@@ -159,6 +168,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         .with(DomainServiceServer::new(grpc::DomainHandler {
             domains: domains.clone(),
             connectors: connectors.clone(),
+            rotation: rotation.clone(),
             clock: clock.clone(),
             log: log.clone(),
             relay: relay.waker(),
@@ -177,6 +187,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         .with(StatusServiceServer::new(grpc::StatusHandler {
             standing,
             connectors,
+            rotation,
             instance,
         }))
         .with(SyncServiceServer::new(grpc::SyncHandler { facade, clock }));
@@ -194,6 +205,9 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         )
         .task("directory events", OnEnd::ShutDown, |shutdown| {
             directory_events.run(shutdown)
+        })
+        .task("audit events", OnEnd::ShutDown, |shutdown| {
+            told_audit.run(shutdown)
         })
         .task("employee events", OnEnd::ShutDown, |shutdown| {
             employee_events.run(shutdown)

@@ -10,8 +10,8 @@ use tonic::{Code, Status};
 
 use crate::audit::chain::Verifier;
 use crate::audit::{Entry, Hash, Outcome, Record};
-use crate::page::{Page, PageError};
 use crate::store::{self, StoreError};
+use runtime::grpc::{Page, PageError};
 
 const BATCH: i64 = 1000;
 

@@ -32,6 +32,8 @@ struct Peers {
     ad_connector: Option<String>,
     #[serde(deserialize_with = "settings::optional")]
     entra_connector: Option<String>,
+    #[serde(deserialize_with = "settings::optional")]
+    rotation_scheduler: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +55,7 @@ pub struct Prepared {
     settings: crate::Settings,
     sealer: Sealer,
     connectors: Connectors,
+    rotation: Option<Channel>,
 }
 
 impl program::Program for Program {
@@ -97,16 +100,17 @@ impl program::Program for Program {
             .map_or(Placement::Anywhere, Placement::Outside);
         let keys = FileKeyProvider::load(&kek_file, &placement)
             .with_context(|| format!("failed to use the key in {}", kek_file.display()))?;
-        let connector = |service: &str, url: Option<String>| -> Result<Option<Channel>> {
+        let peer = |service: &str, url: Option<String>| -> Result<Option<Channel>> {
             url.map(|url| ground.peers.channel(service, &url))
                 .transpose()
         };
         Ok(Prepared {
             settings: settings.config_service,
             sealer: Sealer::new(Arc::new(keys)),
+            rotation: peer("rotation-scheduler", settings.peers.rotation_scheduler)?,
             connectors: Connectors {
-                active_directory: connector("ad-connector", settings.peers.ad_connector)?,
-                entra_id: connector("entra-connector", settings.peers.entra_connector)?,
+                active_directory: peer("ad-connector", settings.peers.ad_connector)?,
+                entra_id: peer("entra-connector", settings.peers.entra_connector)?,
             },
         })
     }
@@ -119,6 +123,7 @@ impl program::Program for Program {
             ids: base.ids,
             sealer: prepared.sealer,
             connectors: prepared.connectors,
+            rotation: prepared.rotation,
             instance: base.instance,
         };
         Ok(build(prepared.settings, deps))

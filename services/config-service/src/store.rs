@@ -13,7 +13,7 @@ mod work;
 pub(crate) use account::{
     AccountRow, account, accounts_like, accounts_of, forget_generations, put_account,
 };
-pub(crate) use audit::{append, events_after, events_before, head};
+pub(crate) use audit::{append, events_after, events_before, forget_told, head, note_told};
 pub(crate) use credential::{
     SealedCredential, credential, credentials_not_under, delete_credential, put_credential,
 };

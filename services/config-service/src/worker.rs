@@ -13,7 +13,6 @@ use storage::lease::{self, Lease};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-use crate::backoff::backoff;
 use crate::connectors::Connectors;
 use crate::consumer::{self, ACTOR};
 use crate::domains::{By, DomainError, Domains, domain_name};
@@ -95,7 +94,7 @@ impl Worker {
                 Some(Round::Elsewhere) => ELSEWHERE.min(self.interval),
                 Some(Round::Failed) => {
                     failures += 1;
-                    backoff(&self.domains.ids, failures).min(self.interval)
+                    self.domains.ids.backoff(failures).min(self.interval)
                 }
                 None => return,
             };

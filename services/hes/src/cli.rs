@@ -1,10 +1,12 @@
 //! The command line: noun, verb. What scripts rely on stands here: names, flags, exit codes.
 
 mod audit;
+mod delivery;
 mod domain;
 mod employee;
 mod generate;
 mod migrate;
+mod rotation;
 mod status;
 mod sync;
 #[cfg(test)]
@@ -38,6 +40,7 @@ Start here:
   hes domain test ID                every step graded, and what to do where it fails
   hes sync run ID --dry-run         what a sync would do
   hes sync run ID --wait            import
+  hes rotation forecast ID          whose password is due when
 
 Exit codes:
   0  done, or nothing to do
@@ -65,6 +68,9 @@ pub(crate) struct Globals {
     /// Where the API is
     #[arg(long, global = true, value_name = "URL", env = "HES_API", hide_env_values = true, default_value = DEFAULT_API, value_parser = api_url)]
     pub(crate) api: Url,
+    /// Where rotation-scheduler is, where it is not reached by --api [default: the same as --api]
+    #[arg(long, global = true, value_name = "URL", env = "HES_ROTATION_API", hide_env_values = true, value_parser = api_url)]
+    pub(crate) rotation_api: Option<Url>,
     /// File of the bearer token; with `hes up` that is DIR/admin.token
     #[arg(long, global = true, value_name = "FILE", env = "HES_API_TOKEN_FILE", value_parser = path)]
     api_token_file: Option<PathBuf>,
@@ -108,6 +114,12 @@ enum Noun {
     /// Employees: the people imported, and the links between their accounts
     #[command(subcommand)]
     Employee(employee::Verb),
+    /// Password changes: when they are due, how they stand, what waits for a person
+    #[command(subcommand)]
+    Rotation(rotation::Verb),
+    /// Delivery: the keys that passwords are delivered to, and the programs that deliver
+    #[command(subcommand)]
+    Delivery(Box<delivery::Verb>),
     /// The audit log: who did what, when
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -186,6 +198,10 @@ impl Noun {
             Self::Domain(_) => Some("hes domain"),
             Self::Sync(_) => Some("hes sync"),
             Self::Employee(_) => Some("hes employee"),
+            Self::Rotation(_) => Some("hes rotation"),
+            // A stream of hours would be one span.
+            Self::Delivery(verb) if verb.is_agent() => None,
+            Self::Delivery(_) => Some("hes delivery"),
             Self::Audit(_) => Some("hes audit"),
             Self::Migrate(_) => Some("hes migrate"),
             Self::Generate(_) => Some("hes generate"),
@@ -206,6 +222,8 @@ impl Noun {
             Self::Domain(verb) => verb.run(&context()?).await,
             Self::Sync(verb) => verb.run(&context()?).await,
             Self::Employee(verb) => verb.run(&context()?).await,
+            Self::Rotation(verb) => verb.run(&context()?).await,
+            Self::Delivery(verb) => verb.run(&context()?).await,
             Self::Audit(verb) => verb.run(&context()?).await,
             Self::Migrate(migrate) => {
                 migrate

@@ -10,6 +10,10 @@ use api::{
         employee_service_client::EmployeeServiceClient, status_service_client::StatusServiceClient,
     },
     connector::v1::sync_service_client::SyncServiceClient,
+    rotation::v1::{
+        delivery_service_client::DeliveryServiceClient,
+        rotation_service_client::RotationServiceClient,
+    },
 };
 use runtime::{
     Channel,
@@ -18,11 +22,12 @@ use runtime::{
 use secrecy::SecretString;
 use tonic::Status;
 use tonic_health::pb::health_client::HealthClient;
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{cli::Globals, failure::Failure, output::note};
 
-pub(crate) use names::{account, domain, employee, passwordless, proposal, run};
+pub(crate) use names::{account, domain, employee, passwordless, proposal, rotation, run, target};
 
 /// Items asked for at once: an answer stays well below what a client takes.
 const PAGE: usize = 500;
@@ -31,16 +36,22 @@ const PAGE: usize = 500;
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
     channel: Channel,
+    /// To rotation-scheduler.
+    rotation: Channel,
     pub(crate) url: String,
 }
 
 impl Remote {
     pub(crate) fn new(globals: &Globals) -> Result<Self, Failure> {
-        Self::reach(
-            globals.api.as_str(),
-            globals.token_file(),
-            globals.ca_file(),
-        )
+        let reach = |url: &Url| Self::reach(url.as_str(), globals.token_file(), globals.ca_file());
+        let remote = reach(&globals.api)?;
+        Ok(match &globals.rotation_api {
+            Some(url) => Self {
+                rotation: reach(url)?.channel,
+                ..remote
+            },
+            None => remote,
+        })
     }
 
     /// The API at a URL, with a token and an authority from files.
@@ -56,7 +67,11 @@ impl Remote {
             ..Options::default()
         };
         let channel = channel::connect(&url, &options).map_err(|error| refused(&url, &error))?;
-        Ok(Self { channel, url })
+        Ok(Self {
+            rotation: channel.clone(),
+            channel,
+            url,
+        })
     }
 
     pub(crate) fn domains(&self) -> DomainServiceClient<Channel> {
@@ -69,6 +84,14 @@ impl Remote {
 
     pub(crate) fn employees(&self) -> EmployeeServiceClient<Channel> {
         EmployeeServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn rotations(&self) -> RotationServiceClient<Channel> {
+        RotationServiceClient::new(self.rotation.clone())
+    }
+
+    pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Channel> {
+        DeliveryServiceClient::new(self.rotation.clone())
     }
 
     pub(crate) fn audit(&self) -> AuditServiceClient<Channel> {

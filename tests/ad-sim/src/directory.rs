@@ -261,6 +261,11 @@ impl<'a> Directory<'a> {
     }
 
     /// Sets a password, whatever the policy says.
+    /// Whether somebody gets in with a password, as at a workstation. A wrong one counts.
+    pub fn logs_on(&mut self, name: &str, password: &str) -> bool {
+        self.0.logon(name, password.as_bytes()).is_ok()
+    }
+
     pub fn set_password(&mut self, dn: &str, password: &str) -> Result<()> {
         let id = self.find(dn)?;
         let stamp = self.0.stamp();

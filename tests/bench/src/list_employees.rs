@@ -232,6 +232,7 @@ async fn serve(settings: Settings, folder: PathBuf, tasks: Tasks) -> Result<Serv
             ids: ids.clone(),
             sealer: Sealer::new(Arc::new(keys)),
             connectors: Connectors::default(),
+            rotation: None,
             instance: "bench".to_owned(),
         },
     );

@@ -1227,7 +1227,7 @@ pub mod credential_service_server {
     }
 }
 /// One configured directory. It carries no secret.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Domain {
     /// `domains/{id}`; the id is 1 to 63 of `a-z0-9.-`, starting with a letter or a digit.
     #[prost(string, tag = "1")]
@@ -1297,6 +1297,9 @@ pub struct Domain {
     /// When a deleted domain is gone for good; absent otherwise.
     #[prost(message, optional, tag = "23")]
     pub purge_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When and how fast passwords change. Absent fields have the defaults given there.
+    #[prost(message, optional, tag = "24")]
+    pub rotation_policy: ::core::option::Option<RotationPolicy>,
     /// How the directory is reached; its case is the domain's kind.
     #[prost(oneof = "domain::Directory", tags = "3, 4")]
     pub directory: ::core::option::Option<domain::Directory>,
@@ -1322,6 +1325,84 @@ impl ::prost::Name for Domain {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/hes.config.v1.Domain".into()
+    }
+}
+/// When and how fast a domain's passwords change.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RotationPolicy {
+    /// How long before the directory itself expires a password it is changed at the latest, up to 30 days. Default 3 days.
+    #[prost(message, optional, tag = "1")]
+    pub lead: ::core::option::Option<::prost_types::Duration>,
+    /// IANA name of the time zone that windows and blackouts are in, such as `Europe/Berlin`. Default UTC.
+    #[prost(string, tag = "2")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// Passwords change within these times only. Empty: at any time.
+    #[prost(message, repeated, tag = "3")]
+    pub windows: ::prost::alloc::vec::Vec<RotationWindow>,
+    /// Days on which no password changes.
+    #[prost(message, repeated, tag = "4")]
+    pub blackouts: ::prost::alloc::vec::Vec<RotationBlackout>,
+    /// Changes under way at once, 1 to 100. Default 8.
+    #[prost(int32, optional, tag = "5")]
+    pub at_once: ::core::option::Option<i32>,
+    /// Changes begun within an hour, 1 to 100,000. Default 200. Never more than a quarter of the accounts, nor less than one.
+    #[prost(int32, optional, tag = "6")]
+    pub per_hour: ::core::option::Option<i32>,
+    /// Changes that must end well before more are begun at once, 0 to 100; again when a password policy changes. Default 3.
+    #[prost(int32, optional, tag = "7")]
+    pub canaries: ::core::option::Option<i32>,
+}
+impl ::prost::Name for RotationPolicy {
+    const NAME: &'static str = "RotationPolicy";
+    const PACKAGE: &'static str = "hes.config.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.config.v1.RotationPolicy".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.config.v1.RotationPolicy".into()
+    }
+}
+/// A time of some days of the week.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotationWindow {
+    /// The days it begins on. Empty: every day.
+    #[prost(enumeration = "Weekday", repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<i32>,
+    /// `HH:MM`.
+    #[prost(string, tag = "2")]
+    pub from: ::prost::alloc::string::String,
+    /// `HH:MM`; where it isn't after `from`, on the day after.
+    #[prost(string, tag = "3")]
+    pub to: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RotationWindow {
+    const NAME: &'static str = "RotationWindow";
+    const PACKAGE: &'static str = "hes.config.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.config.v1.RotationWindow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.config.v1.RotationWindow".into()
+    }
+}
+/// Days without password changes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotationBlackout {
+    /// `YYYY-MM-DD`.
+    #[prost(string, tag = "1")]
+    pub first: ::prost::alloc::string::String,
+    /// `YYYY-MM-DD`, included. Empty: the same day.
+    #[prost(string, tag = "2")]
+    pub last: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RotationBlackout {
+    const NAME: &'static str = "RotationBlackout";
+    const PACKAGE: &'static str = "hes.config.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.config.v1.RotationBlackout".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.config.v1.RotationBlackout".into()
     }
 }
 /// How an Active Directory domain is reached.
@@ -1540,6 +1621,59 @@ impl ::prost::Name for RootCertificateAuthority {
         "/hes.config.v1.RootCertificateAuthority".into()
     }
 }
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Weekday {
+    /// Sentinel, never stored.
+    Unspecified = 0,
+    /// Monday.
+    Monday = 1,
+    /// Tuesday.
+    Tuesday = 2,
+    /// Wednesday.
+    Wednesday = 3,
+    /// Thursday.
+    Thursday = 4,
+    /// Friday.
+    Friday = 5,
+    /// Saturday.
+    Saturday = 6,
+    /// Sunday.
+    Sunday = 7,
+}
+impl Weekday {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WEEKDAY_UNSPECIFIED",
+            Self::Monday => "WEEKDAY_MONDAY",
+            Self::Tuesday => "WEEKDAY_TUESDAY",
+            Self::Wednesday => "WEEKDAY_WEDNESDAY",
+            Self::Thursday => "WEEKDAY_THURSDAY",
+            Self::Friday => "WEEKDAY_FRIDAY",
+            Self::Saturday => "WEEKDAY_SATURDAY",
+            Self::Sunday => "WEEKDAY_SUNDAY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WEEKDAY_UNSPECIFIED" => Some(Self::Unspecified),
+            "WEEKDAY_MONDAY" => Some(Self::Monday),
+            "WEEKDAY_TUESDAY" => Some(Self::Tuesday),
+            "WEEKDAY_WEDNESDAY" => Some(Self::Wednesday),
+            "WEEKDAY_THURSDAY" => Some(Self::Thursday),
+            "WEEKDAY_FRIDAY" => Some(Self::Friday),
+            "WEEKDAY_SATURDAY" => Some(Self::Saturday),
+            "WEEKDAY_SUNDAY" => Some(Self::Sunday),
+            _ => None,
+        }
+    }
+}
 /// A national cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1619,7 +1753,7 @@ impl RemovalPolicy {
     }
 }
 /// Request of CreateDomain.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateDomainRequest {
     /// The id: the last part of the name.
     #[prost(string, tag = "1")]
@@ -1721,7 +1855,7 @@ impl ::prost::Name for ListDomainsResponse {
     }
 }
 /// Request of UpdateDomain.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateDomainRequest {
     /// `name` says which; the masked fields are taken; `etag`, where given, must be the present one.
     #[prost(message, optional, tag = "1")]
@@ -1831,7 +1965,7 @@ impl ::prost::Name for RemoveCredentialsRequest {
     }
 }
 /// Request of TestDomain.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TestDomainRequest {
     /// Credentials that aren't saved; absent: the saved ones.
     #[prost(message, optional, tag = "3")]
@@ -1843,7 +1977,7 @@ pub struct TestDomainRequest {
 /// Nested message and enum types in `TestDomainRequest`.
 pub mod test_domain_request {
     /// What to test.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Subject {
         /// A saved domain: `domains/{id}`.
         #[prost(string, tag = "1")]

@@ -452,7 +452,7 @@ impl ::prost::Name for GetServiceStatusRequest {
     }
 }
 /// Request of TestConnection.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TestConnectionRequest {
     /// The settings to test, saved or not.
     #[prost(message, optional, tag = "1")]

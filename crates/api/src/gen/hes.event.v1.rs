@@ -3,7 +3,7 @@
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
     /// What it tells of.
-    #[prost(oneof = "event::Payload", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "event::Payload", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub payload: ::core::option::Option<event::Payload>,
 }
 /// Nested message and enum types in `Event`.
@@ -33,6 +33,18 @@ pub mod event {
         /// `hes.employee.{employee}.link.{proposed|decided}`.
         #[prost(message, tag = "7")]
         LinkProposalChanged(super::LinkProposalChanged),
+        /// `hes.rotation.{domain}.rotation.{planned|accepted|sent|committed|confirmed|closed|aborted|held|overdue|…}`.
+        #[prost(message, tag = "8")]
+        RotationChanged(super::RotationChanged),
+        /// `hes.rotation.{domain}.domain.{paused|resumed|stopped}`.
+        #[prost(message, tag = "9")]
+        DomainRotationChanged(super::DomainRotationChanged),
+        /// `hes.rotation.{employee}.target.{enrolled|revoked|present}`.
+        #[prost(message, tag = "10")]
+        TargetChanged(super::TargetChanged),
+        /// `hes.rotation.{domain, employee or installation}.audit.recorded`.
+        #[prost(message, tag = "11")]
+        AuditRecorded(super::AuditRecorded),
     }
 }
 impl ::prost::Name for Event {
@@ -86,7 +98,7 @@ impl ::prost::Name for SyncRunChanged {
     }
 }
 /// A domain's settings or credentials changed.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DomainChanged {
     /// The domain, as it is now.
     #[prost(message, optional, tag = "1")]
@@ -159,5 +171,100 @@ impl ::prost::Name for LinkProposalChanged {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/hes.event.v1.LinkProposalChanged".into()
+    }
+}
+/// A rotation moved.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotationChanged {
+    /// The rotation, as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub rotation: ::core::option::Option<super::super::rotation::v1::Rotation>,
+}
+impl ::prost::Name for RotationChanged {
+    const NAME: &'static str = "RotationChanged";
+    const PACKAGE: &'static str = "hes.event.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.event.v1.RotationChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.event.v1.RotationChanged".into()
+    }
+}
+/// Rotation in a domain was paused, resumed, or stopped by its breaker.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DomainRotationChanged {
+    /// `domains/{domain}`.
+    #[prost(string, tag = "1")]
+    pub domain: ::prost::alloc::string::String,
+    /// A person paused it.
+    #[prost(bool, tag = "2")]
+    pub paused: bool,
+    /// What opened the breaker; empty while it is closed.
+    #[prost(string, tag = "3")]
+    pub breaker: ::prost::alloc::string::String,
+    /// The same, in a sentence.
+    #[prost(string, tag = "4")]
+    pub breaker_message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DomainRotationChanged {
+    const NAME: &'static str = "DomainRotationChanged";
+    const PACKAGE: &'static str = "hes.event.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.event.v1.DomainRotationChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.event.v1.DomainRotationChanged".into()
+    }
+}
+/// A target was enrolled, revoked, or came.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TargetChanged {
+    /// The target, as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub target: ::core::option::Option<super::super::rotation::v1::Target>,
+}
+impl ::prost::Name for TargetChanged {
+    const NAME: &'static str = "TargetChanged";
+    const PACKAGE: &'static str = "hes.event.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.event.v1.TargetChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.event.v1.TargetChanged".into()
+    }
+}
+/// Something for the audit log, which config-service keeps.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditRecorded {
+    /// Who did it.
+    #[prost(string, tag = "1")]
+    pub actor: ::prost::alloc::string::String,
+    /// What, such as `rotation.release`.
+    #[prost(string, tag = "2")]
+    pub action: ::prost::alloc::string::String,
+    /// To what: a resource name.
+    #[prost(string, tag = "3")]
+    pub resource: ::prost::alloc::string::String,
+    /// Whether it was done; otherwise it failed.
+    #[prost(bool, tag = "4")]
+    pub done: bool,
+    /// More about it; never a secret, and never a person's name.
+    #[prost(map = "string, string", tag = "5")]
+    pub details: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// When.
+    #[prost(message, optional, tag = "6")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for AuditRecorded {
+    const NAME: &'static str = "AuditRecorded";
+    const PACKAGE: &'static str = "hes.event.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "hes.event.v1.AuditRecorded".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/hes.event.v1.AuditRecorded".into()
     }
 }

@@ -16,6 +16,8 @@ pub enum Event {
     Accepted { candidate: u32 },
     /// The policy moved, or a candidate that was never sent is too old.
     Outdated,
+    /// Before anything was sent, the directory showed a password that is not as it was left.
+    Overtaken,
     /// A send is recorded with this step, and made after it is committed.
     Send,
     /// The outcome of the send on record.
@@ -100,6 +102,7 @@ impl Rotation {
             Event::Prepared => step.prepared(),
             Event::Accepted { candidate } => step.accepted(candidate),
             Event::Outdated => step.outdated(),
+            Event::Overtaken => step.overtaken(),
             Event::Send => step.send(),
             Event::Answered(answer) => step.answered(answer),
             Event::Abandoned => step.abandoned(),
@@ -249,6 +252,25 @@ impl Step<'_> {
             return Err(self.out_of_place(Event::Outdated));
         }
         self.forget().enter_at_once(State::Planned).done()
+    }
+
+    fn overtaken(self) -> Stepped {
+        match self.next.state {
+            State::Planned | State::Prepared if self.next.is_unused() => self
+                .with(Effect::TellExternalChange)
+                .abort(AbortReason::ExternalChange)
+                .done(),
+            State::Planned
+            | State::Prepared
+            | State::Sent
+            | State::Acked
+            | State::Unknown
+            | State::Committed
+            | State::Confirmed
+            | State::Held(_)
+            | State::Closed
+            | State::Aborted(_) => Err(self.out_of_place(Event::Overtaken)),
+        }
     }
 
     fn send(mut self) -> Stepped {

@@ -222,6 +222,21 @@ fn three_candidates_that_the_policy_refuses_are_enough() {
 }
 
 #[test]
+fn a_password_that_is_not_as_it_was_left_ends_a_rotation_only_before_it_was_sent() {
+    let overtaken = |rotation: &Rotation| rotation.step(Event::Overtaken, T0, &rules());
+    for rotation in [
+        Rotation::planned(7, T0),
+        after(&[Event::Prepared, ACCEPTED], T0),
+    ] {
+        let (next, effects) = overtaken(&rotation).unwrap();
+        assert_eq!(next.state, State::Aborted(AbortReason::ExternalChange));
+        assert!(effects.contains(&Effect::TellExternalChange));
+    }
+    assert!(overtaken(&sent_again()).is_err());
+    assert!(overtaken(&in_doubt()).is_err());
+}
+
+#[test]
 fn nothing_is_sent_that_no_target_has_accepted_or_while_it_is_parked() {
     let prepared = after(&[Event::Prepared], T0);
     assert_eq!(

@@ -60,6 +60,11 @@ impl TokenHash {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
+    /// For a table of hashes: equality tells nothing of the token, of which it is no part.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     pub fn to_hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -96,8 +101,14 @@ impl Authenticator {
     }
 
     #[must_use]
-    pub fn accepting(mut self, tokens: impl Tokens + 'static) -> Self {
-        self.tokens.push(Arc::new(tokens));
+    pub fn accepting(self, tokens: impl Tokens + 'static) -> Self {
+        self.accepting_shared(Arc::new(tokens))
+    }
+
+    /// The same, for tokens that somebody else still adds to.
+    #[must_use]
+    pub fn accepting_shared(mut self, tokens: Arc<dyn Tokens>) -> Self {
+        self.tokens.push(tokens);
         self
     }
 

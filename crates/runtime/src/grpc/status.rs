@@ -121,6 +121,21 @@ reasons! {
     /// A newer plan stands in its place.
     PlanSuperseded = "PLAN_SUPERSEDED" => FailedPrecondition,
 
+    // Rotations and targets.
+
+    /// The rotation isn't waiting for a person.
+    RotationNotHeld = "ROTATION_NOT_HELD" => FailedPrecondition,
+    /// A write of the rotation may still arrive; wait as long as RetryInfo says.
+    RotationNotQuiet = "ROTATION_NOT_QUIET" => FailedPrecondition,
+    /// There is no value to hand out, or it was handed out before.
+    NothingToRelease = "NOTHING_TO_RELEASE" => FailedPrecondition,
+    /// The proof of a target's presence is false, late, or of another challenge.
+    PresenceNotProven = "PRESENCE_NOT_PROVEN" => Unauthenticated,
+    /// The challenge was not answered in time.
+    PresenceLapsed = "PRESENCE_LAPSED" => DeadlineExceeded,
+    /// The client was offered as many passwords as it may be in an hour; wait as long as RetryInfo says.
+    TooManyOffers = "TOO_MANY_OFFERS" => ResourceExhausted,
+
     // Employees.
 
     /// The accounts can't be linked, or the account isn't linked to that employee.

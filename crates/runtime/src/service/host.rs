@@ -95,13 +95,16 @@ impl Host {
         let routes = services.iter().fold(Routes::new(), |routes, service| {
             routes.merge(service.routes.clone())
         });
-        let server =
-            Server::build(&self.grpc, pool, self.authenticator, routes).map_err(|source| {
-                StartError::Server {
-                    services: names.join(", "),
-                    source,
-                }
-            })?;
+        let authenticator = services
+            .iter()
+            .filter_map(|service| service.tokens.clone())
+            .fold(self.authenticator, Authenticator::accepting_shared);
+        let server = Server::build(&self.grpc, pool, authenticator, routes).map_err(|source| {
+            StartError::Server {
+                services: names.join(", "),
+                source,
+            }
+        })?;
         let listeners_to_denials = services
             .iter()
             .filter_map(|service| service.on_denial.clone());

@@ -49,7 +49,7 @@ pub(crate) enum DomainError {
     #[error("the opened credentials of domain `{0}` aren't what was sealed")]
     BadSecret(DomainId),
     #[error(transparent)]
-    Page(#[from] crate::page::PageError),
+    Page(#[from] runtime::grpc::PageError),
     #[error("failed to read or write a domain")]
     Store(#[from] StoreError),
 }

@@ -5,8 +5,8 @@ use api::name::DomainName;
 use directory::DomainId;
 
 use super::{DomainError, Domains, domain_message};
-use crate::page::Page;
 use crate::store::{self, DomainRow};
+use runtime::grpc::Page;
 
 /// The id in a domain's resource name.
 pub(crate) fn domain_id(field: &str, name: &str) -> Result<DomainId, DomainError> {

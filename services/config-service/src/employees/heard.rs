@@ -10,7 +10,6 @@ use runtime::{Ids, Shutdown};
 use tracing::warn;
 
 use super::{Told, Watchers};
-use crate::backoff::backoff;
 
 const BATCH: usize = 256;
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -34,7 +33,7 @@ impl EmployeeEvents {
                 return;
             };
             failures += 1;
-            let pause = backoff(&self.ids, failures);
+            let pause = self.ids.backoff(failures);
             warn!(
                 error = &error as &dyn std::error::Error,
                 "failed to hear of employees; trying again in {pause:.1?}"
@@ -87,6 +86,10 @@ fn employee_in(payload: &[u8]) -> Option<api::config::v1::Employee> {
         | Payload::SyncRunChanged(_)
         | Payload::DomainChanged(_)
         | Payload::PasswordlessSettingsChanged(_)
-        | Payload::LinkProposalChanged(_) => None,
+        | Payload::LinkProposalChanged(_)
+        | Payload::RotationChanged(_)
+        | Payload::DomainRotationChanged(_)
+        | Payload::TargetChanged(_)
+        | Payload::AuditRecorded(_) => None,
     }
 }

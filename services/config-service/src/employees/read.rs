@@ -14,8 +14,8 @@ use tokio::sync::broadcast;
 use super::propose::message;
 use super::{Book, LinkError, Told, Watchers};
 use crate::domains::By;
-use crate::page::{Page, PageError};
 use crate::store::{self, EmployeeFilter, SentEmployee, StoreError};
+use runtime::grpc::{Page, PageError};
 
 /// Why employees can't be read.
 #[derive(Debug, thiserror::Error)]

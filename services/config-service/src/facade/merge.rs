@@ -9,7 +9,7 @@ use tonic::Status;
 
 use crate::connectors::{Client, handed_on};
 use crate::grpc::status;
-use crate::page::Page;
+use runtime::grpc::Page;
 
 /// Where one connector's list stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +35,11 @@ pub(super) async fn list(
     let mut places: Vec<Place> = if page.after.is_empty() {
         vec![Place::default(); clients.len()]
     } else {
-        serde_json::from_str(&page.after).map_err(|_| status(crate::page::PageError::Token))?
+        serde_json::from_str(&page.after).map_err(|_| status(runtime::grpc::PageError::Token))?
     };
     if places.len() != clients.len() {
         // A connector came or went since the page before.
-        return Err(status(crate::page::PageError::Token));
+        return Err(status(runtime::grpc::PageError::Token));
     }
     let size = i32::try_from(page.size).unwrap_or(i32::MAX);
     let mut lists = Vec::with_capacity(clients.len());

@@ -6,9 +6,12 @@ use api::config::v1::{
     UndeleteDomainRequest, UpdateDomainRequest, UpdatePasswordlessSettingsRequest,
     set_credentials_request::Logon,
 };
+use api::rotation::v1::GetDomainRotationRequest;
+use api::rotation::v1::rotation_service_client::RotationServiceClient;
 use futures::StreamExt as _;
 use runtime::auth::Role;
-use runtime::{Caller, SharedClock};
+use runtime::grpc::{Failure, Reason};
+use runtime::{Caller, Channel, SharedClock};
 use tonic::{Request, Response, Status};
 
 use super::{Answers, by, status};
@@ -20,6 +23,7 @@ use crate::log::Log;
 pub(crate) struct DomainHandler {
     pub(crate) domains: Domains,
     pub(crate) connectors: Connectors,
+    pub(crate) rotation: Option<Channel>,
     pub(crate) clock: SharedClock,
     pub(crate) log: Log,
     /// Rings the relay after a change.
@@ -29,6 +33,41 @@ pub(crate) struct DomainHandler {
 }
 
 impl DomainHandler {
+    /// A domain is not deleted while a password of it is on its way. Where nobody can say, it isn't either.
+    async fn no_open_rotations(&self, domain: &str) -> Result<(), Failure> {
+        let Some(channel) = self.rotation.clone() else {
+            return Ok(());
+        };
+        let request = GetDomainRotationRequest {
+            domain: domain.to_owned(),
+        };
+        let answer = RotationServiceClient::new(channel)
+            .get_domain_rotation(request)
+            .await;
+        match answer.map(Response::into_inner) {
+            Ok(rotation) if rotation.open_rotations > 0 => Err(Failure::new(
+                Reason::OpenRotations,
+                format!(
+                    "{} passwords of the domain are on their way to their keys; see hes rotation list, and delete it when \
+                     they have arrived, or release them",
+                    rotation.open_rotations
+                ),
+            )
+            .with("domain", domain)),
+            Ok(_) => Ok(()),
+            Err(status) if status.code() == tonic::Code::NotFound => Ok(()),
+            Err(status) => {
+                tracing::warn!(error = %status.message(), "rotation-scheduler doesn't answer");
+                Err(Failure::new(
+                    Reason::ServiceUnavailable,
+                    "rotation-scheduler doesn't answer, so nobody can say whether passwords of the domain are on their \
+                     way; see that it runs, then try again",
+                )
+                .with("service", "rotation-scheduler"))
+            }
+        }
+    }
+
     /// The answer to a change; an attempt that failed is audited here. One that only
     /// asked whether it would do is none.
     async fn changed<T>(
@@ -120,6 +159,10 @@ impl DomainService for DomainHandler {
         let DeleteDomainRequest { name, etag } = request.into_inner();
         let id = domain_id("name", &name).map_err(status)?;
         let attempt = Some(by.record_of("domain.delete", &name));
+        if let Err(failure) = self.no_open_rotations(&name).await {
+            let record = by.record_of("domain.delete", &name);
+            return Err(self.log.failed(record, failure.into()).await);
+        }
         self.changed(attempt, self.domains.delete(&by, &id, &etag).await)
             .await
     }

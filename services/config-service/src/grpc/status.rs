@@ -6,7 +6,6 @@ use runtime::grpc::{Failure, Reason};
 use crate::domains::DomainError;
 use crate::employees::{LinkError, ReadError};
 use crate::log::LogError;
-use crate::page::PageError;
 use crate::store::StoreError;
 use crate::validate::Violation;
 
@@ -28,15 +27,6 @@ impl From<StoreError> for Failure {
                     "{what} `{key}` is stored in a form that can't be read; was it written by a newer version?"
                 ),
             ),
-        }
-    }
-}
-
-impl From<PageError> for Failure {
-    fn from(error: PageError) -> Self {
-        match error {
-            PageError::Size => Self::invalid("page_size", error.to_string()),
-            PageError::Token => Self::new(Reason::InvalidPageToken, error.to_string()),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use storage::{Row, Sql, Transaction, params};
+use uuid::Uuid;
 
 use super::{Result, StoreError};
 use crate::audit::{Entry, Hash, Outcome, Record};
@@ -23,7 +24,7 @@ pub(crate) async fn append(tx: &mut Transaction, record: Record) -> Result<()> {
         sequence,
         time: Timestamp::from_microsecond(record.time.as_microsecond()).unwrap_or(record.time),
         actor: record.actor,
-        action: record.action.to_owned(),
+        action: record.action.into_owned(),
         resource: record.resource,
         outcome: record.outcome,
         details: record.details,
@@ -51,6 +52,24 @@ pub(crate) async fn append(tx: &mut Transaction, record: Record) -> Result<()> {
         params![hash.0.as_slice()],
     )
     .await?;
+    Ok(())
+}
+
+/// Notes that an event of another service is in the log. Whether it was not there before.
+pub(crate) async fn note_told(tx: &mut Transaction, event: Uuid, now: Timestamp) -> Result<bool> {
+    let noted = tx
+        .execute(
+            "INSERT INTO told_audit (event_id, told) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            params![event, now],
+        )
+        .await?;
+    Ok(noted == 1)
+}
+
+/// Forgets events that the bus does not keep any more.
+pub(crate) async fn forget_told(tx: &mut Transaction, before: Timestamp) -> Result<()> {
+    tx.execute("DELETE FROM told_audit WHERE told < $1", params![before])
+        .await?;
     Ok(())
 }
 

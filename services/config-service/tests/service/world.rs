@@ -112,6 +112,7 @@ impl World {
                 active_directory: Some(to_connector),
                 entra_id: None,
             },
+            rotation: None,
         };
         let (way, serving) = serve(build(Settings::default(), deps), &shutdown);
         let running = vec![serving, connecting];

@@ -24,7 +24,7 @@ others wait. With --check the exit code is 3 when something is lacking.";
 pub(crate) struct Migrate {
     /// Whose database
     #[arg(value_enum)]
-    service: Service,
+    service: Whose,
     /// The service's settings, in TOML
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -34,19 +34,23 @@ pub(crate) struct Migrate {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Service {
+enum Whose {
     ConfigService,
     AdConnector,
+    RotationScheduler,
 }
 
 impl Migrate {
     pub(super) async fn run(self, output: &Output) -> Result<(), Failure> {
         let migrated = match self.service {
-            Service::ConfigService => {
+            Whose::ConfigService => {
                 program::migrate::<config_service::Program>(self.settings, self.check).await
             }
-            Service::AdConnector => {
+            Whose::AdConnector => {
                 program::migrate::<ad_connector::Program>(self.settings, self.check).await
+            }
+            Whose::RotationScheduler => {
+                program::migrate::<rotation_scheduler::Program>(self.settings, self.check).await
             }
         };
         let Migrated { steps } = migrated.map_err(|error| {

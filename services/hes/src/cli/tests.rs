@@ -42,10 +42,34 @@ hes employee unlink 0f 2f --yes
 hes employee proposals
 hes employee proposals accept 0f
 hes employee proposals reject 0f
+hes rotation list
+hes rotation list --domain corp --employee 0f --all --limit 5
+hes rotation show 0f
+hes rotation now 0f
+hes rotation now --domain corp --yes
+hes rotation pause
+hes rotation pause corp
+hes rotation resume
+hes rotation resume corp
+hes rotation forecast corp
+hes rotation forecast corp --days 7
+hes rotation held
+hes rotation release 0f --reason R --yes
+hes delivery target add 0f --store D
+hes delivery target add 0f --sealing-key K --signing-key K --name N
+hes delivery target list
+hes delivery target list --employee 0f --all
+hes delivery target revoke 0f --yes
+hes delivery client add c --domain corp --domain other --token-file F --offers-per-hour 5
+hes delivery client list
+hes delivery client revoke c --yes
+hes delivery agent --store D --api-token-file F
+hes delivery store --store D
 hes audit list
 hes audit verify
 hes migrate config-service --settings F
 hes migrate ad-connector --settings F --check
+hes migrate rotation-scheduler --settings F
 hes generate token --token-file F --hash-file F
 hes generate kek --file F
 hes status -o json

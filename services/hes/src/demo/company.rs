@@ -11,6 +11,8 @@ use ad_sim::{
     Ace, Class, Controller, Inherit, NewUser, Refused, Settings, Simulation, extended, right,
 };
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use crate::failure::Failure;
 
 pub(super) const DOMAIN: &str = "corp.example";
@@ -173,6 +175,14 @@ impl Company {
         format!("{SERVICE}@{DOMAIN}")
     }
 
+    /// Whether Ada gets in with a password, at a workstation of the company.
+    pub(super) fn ada_logs_on(&self, password: &SecretString) -> bool {
+        let name = format!("ada@{DOMAIN}");
+        self.simulation
+            .controller()
+            .edit(|directory| directory.logs_on(&name, password.expose_secret()))
+    }
+
     /// A working day: a promotion, a wedding with a move to another office, and somebody who leaves.
     pub(super) fn a_day_passes(&self) -> Result<(), Failure> {
         self.edit(|directory| {
@@ -264,6 +274,8 @@ fn found(controller: &Controller, password: &str) -> Result<Vec<String>, Refused
                 department: "Engineering",
                 title: "Engineer",
                 is_disabled: person.is_disabled,
+                // One that they chose: without any they would have to choose one first. Nobody needs to know it.
+                password: &format!("{password}-{}", person.logon),
                 ..NewUser::default()
             };
             let dn = directory.add_user(&format!("OU={},{base}", person.office), &user)?;

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::config::v1::{Employee, ListEmployeesRequest};
+use api::rotation::v1::{ListRotationsRequest, RotationFilter, RotationState};
 use clap::Parser as _;
-use runtime::{Clock as _, SystemClock};
+use runtime::{Clock as _, Shutdown, SystemClock};
+use secrecy::SecretString;
 use tonic::Status;
 
 use super::company::Company;
 use crate::{
+    agent::{self, Store},
     cli::{self, Cli},
     failure::{Exit, Failure},
     output::{Screen, Tone, print},
@@ -22,6 +25,30 @@ const USUAL_WIDTH: usize = 80;
 /// How long people may take to arrive: they come as events.
 const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// A key, and the program beside it.
+pub(super) struct Key {
+    store: Store,
+    remote: Remote,
+    shutdown: Shutdown,
+}
+
+impl Key {
+    /// Until the demo ends, or it can't go on.
+    pub(super) async fn serve(&self) -> Result<(), Failure> {
+        agent::run(&self.remote.deliveries(), &self.store, &self.shutdown).await
+    }
+
+    /// The current password of the only account it keeps.
+    pub(super) fn current(&self) -> Result<SecretString, Failure> {
+        let slots = self.store.all()?;
+        slots
+            .into_iter()
+            .find_map(|slots| slots.current)
+            .map(|kept| kept.value)
+            .ok_or_else(|| Failure::new("the key has no password"))
+    }
+}
 
 pub(super) struct Narrator<'a> {
     screen: &'a Screen,
@@ -131,6 +158,54 @@ impl<'a> Narrator<'a> {
             })
     }
 
+    /// A key that is a folder, and the program beside it with its own token; both are named as they are in the folder.
+    pub(super) fn key(&self, folder: &str, token: &str) -> Result<Key, Failure> {
+        Ok(Key {
+            store: Store::open(&self.folder.join(folder))?,
+            remote: Remote::reach(
+                &self.served.url,
+                Some(&self.folder.join(token)),
+                Some(&self.served.ca_file),
+            )?,
+            shutdown: self.served.shutdown.clone(),
+        })
+    }
+
+    /// Returns once an employee's password has been changed and delivered.
+    pub(super) async fn rotated(&self, employee: &str) -> Result<(), Failure> {
+        let remote = self.remote()?;
+        let request = ListRotationsRequest {
+            employee: remote::employee(employee),
+            filter: RotationFilter::All.into(),
+            ..ListRotationsRequest::default()
+        };
+        let looking = async {
+            loop {
+                let listed = remote.rotations().list_rotations(request.clone()).await;
+                let rotations = listed
+                    .map_err(|status| Failure::call("could not list rotations", &status))?
+                    .into_inner()
+                    .rotations;
+                match rotations.first() {
+                    Some(rotation) if rotation.state() == RotationState::Closed => return Ok(()),
+                    Some(rotation)
+                        if matches!(
+                            rotation.state(),
+                            RotationState::Held | RotationState::Aborted
+                        ) =>
+                    {
+                        return Err(Failure::new("the password was not changed")
+                            .because(rotation.message.clone()));
+                    }
+                    Some(_) | None => tokio::time::sleep(LOOK_AGAIN).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking)
+            .await
+            .unwrap_or_else(|_elapsed| Err(Failure::new("the password was not changed in time")))
+    }
+
     fn remote(&self) -> Result<Remote, Failure> {
         Remote::reach(
             &self.served.url,
@@ -151,6 +226,7 @@ impl<'a> Narrator<'a> {
   hes status
   hes employee list --query john
   hes sync list corp
+  hes rotation forecast corp
   hes audit list
   hes audit verify
 

@@ -3,15 +3,18 @@
 use super::company::{Company, DOMAIN, EVERYBODY, FIELD_STAFF, SYNC_GROUP};
 use super::narrator::Narrator;
 use crate::failure::{Exit, Failure};
+use crate::output::last_part;
 
 pub(super) async fn tell(narrator: &Narrator<'_>, company: &Company) -> Result<(), Failure> {
     arrival(narrator, company).await?;
     import(narrator).await?;
     a_working_day(narrator, company).await?;
     a_mistake(narrator, company).await?;
+    a_key(narrator, company).await?;
     narrator.chapter(
         "That was it.",
-        "A directory was added, tested, imported and kept right, and a mistake in it harmed nobody.",
+        "A directory was added, tested, imported and kept right, a mistake in it harmed nobody, and a password changed by \
+         itself, into a key.",
     )
 }
 
@@ -138,6 +141,58 @@ async fn a_mistake(narrator: &Narrator<'_>, company: &Company) -> Result<(), Fai
     company.the_large_group_is_filled_again()?;
     narrator.hes("sync run corp --wait", None).await?;
     narrator.hes("status", None).await
+}
+
+async fn a_key(narrator: &Narrator<'_>, company: &Company) -> Result<(), Failure> {
+    narrator.chapter(
+        "6. A key, and a password that nobody types",
+        "Ada Lovelace is in the group Security Key Auto Password Change: every 28 days she gets a new password, which her key \
+         keeps and types. Who is due when is known beforehand; nobody is changed on the day they join.",
+    )?;
+    narrator.hes("rotation forecast corp", None).await?;
+    narrator.say(
+        "\nA key is enrolled with two public keys: passwords are sealed to the one, and the other proves that the key is there. \
+         Here a folder stands for it. The program beside it has a token of its own, good for one domain's deliveries and \
+         nothing else.",
+    )?;
+    let employees = narrator.employees("Ada is known", |_| true).await?;
+    let ada = employees
+        .iter()
+        .find(|employee| employee.display_name == "Ada Lovelace")
+        .map(|employee| last_part(&employee.name).to_owned())
+        .unwrap_or_default();
+    let client = "delivery client add desk-4 --domain corp --token-file $DEMO/desk-4.token";
+    narrator.hes(client, None).await?;
+    let enrol = format!("delivery target add {ada} --store $DEMO/key --name \"Ada's key\"");
+    narrator.hes(&enrol, None).await?;
+    narrator.say(
+        "\nThe key comes online, and her password is made due. It is generated, sealed to the key, stored there as pending, \
+         and only then set in the directory; proven by the directory's own record, made current, and acknowledged. Nobody \
+         could read it on the way, and from then on this server can't either.",
+    )?;
+    let key = narrator.key("key", "desk-4.token")?;
+    let changed = async {
+        narrator.hes(&format!("rotation now {ada}"), None).await?;
+        narrator.rotated(&ada).await
+    };
+    tokio::select! {
+        changed = changed => changed?,
+        ended = key.serve() => ended?,
+    }
+    narrator
+        .hes(&format!("rotation list --employee {ada} --all"), None)
+        .await?;
+    let current = key.current()?;
+    check(
+        "the key's password is the one that the directory knows",
+        company.ada_logs_on(&current),
+    )?;
+    drop(key);
+    narrator
+        .hes("delivery store --store $DEMO/key", None)
+        .await?;
+    narrator
+        .say("\nAt a workstation of the company, Ada was just logged on with what her key keeps.")
 }
 
 fn check(what: &str, is_so: bool) -> Result<(), Failure> {

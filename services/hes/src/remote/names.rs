@@ -18,6 +18,14 @@ pub(crate) fn employee(id: &str) -> String {
     named("employees", id)
 }
 
+pub(crate) fn rotation(id: &str) -> String {
+    named("rotations", id)
+}
+
+pub(crate) fn target(id: &str) -> String {
+    named("targets", id)
+}
+
 pub(crate) fn proposal(id: &str) -> String {
     named("linkProposals", id)
 }

@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     pub(super) lifecycle: service::Settings,
     pub(super) config_service: config_service::Settings,
     pub(super) ad_connector: ad_connector::Settings,
+    pub(super) rotation_scheduler: rotation_scheduler::Settings,
 }
 
 /// What is `hes up`'s own.
@@ -34,6 +35,7 @@ pub(crate) fn defaults() -> settings::Layers {
         DEFAULTS,
         settings::DEFAULTS,
         config_service::DEFAULT_SETTINGS,
+        rotation_scheduler::DEFAULT_SETTINGS,
         &within("ad_connector", ad_connector::DEFAULTS),
     ])
 }
@@ -60,6 +62,10 @@ mod tests {
         assert_eq!(settings.grpc, grpc::Settings::default());
         assert_eq!(settings.config_service, config_service::Settings::default());
         assert_eq!(settings.ad_connector, ad_connector::Settings::default());
+        assert_eq!(
+            settings.rotation_scheduler,
+            rotation_scheduler::Settings::default()
+        );
         assert_eq!(settings.up.kek_file, None);
     }
 }

@@ -53,10 +53,15 @@ impl Wiring<'_> {
         let ad_database = self
             .database(ad_connector::NAME, &ad_connector::MIGRATIONS)
             .await?;
+        let rotation_database = self
+            .database(rotation_scheduler::NAME, &rotation_scheduler::MIGRATIONS)
+            .await?;
         let bus = self.bus().await?;
         let shared_bus: Arc<dyn Bus> = Arc::new(bus.clone());
         let as_config = self.channel_as(config_service::NAME)?;
         let as_ad = self.channel_as(ad_connector::NAME)?;
+        let as_rotation = self.channel_as(rotation_scheduler::NAME)?;
+        let sealer = Sealer::new(Arc::new(self.keys));
 
         let config = config_service::build(
             settings.config_service.clone(),
@@ -66,11 +71,29 @@ impl Wiring<'_> {
                 bus: Arc::clone(&shared_bus),
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
-                sealer: Sealer::new(Arc::new(self.keys)),
+                sealer: sealer.clone(),
+                rotation: Some(as_config.clone()),
                 connectors: config_service::Connectors {
                     active_directory: Some(as_config),
                     entra_id: None,
                 },
+            },
+        );
+        let rotation = rotation_scheduler::build(
+            settings.rotation_scheduler.clone(),
+            rotation_scheduler::Deps {
+                db: rotation_database.clone(),
+                bus: Arc::clone(&shared_bus),
+                config: as_rotation.clone(),
+                clock: self.clock.clone(),
+                ids: self.ids.clone(),
+                tasks: self.tasks.clone(),
+                sealer,
+                connectors: rotation_scheduler::Connectors {
+                    active_directory: Some(as_rotation),
+                    entra_id: None,
+                },
+                instance: INSTANCE.to_owned(),
             },
         );
         let ad = ad_connector::build(
@@ -87,10 +110,10 @@ impl Wiring<'_> {
             },
         );
         let closing = Closing {
-            databases: vec![config_database, ad_database],
+            databases: vec![config_database, ad_database, rotation_database],
             bus,
         };
-        Ok((vec![config, ad], closing))
+        Ok((vec![config, ad, rotation], closing))
     }
 
     async fn database(&self, service: &str, migrations: &Migrations) -> Result<Database, Failure> {

@@ -5,13 +5,15 @@ use std::convert::Infallible;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
+use super::status::{Failure, Reason};
+
 const DEFAULT: i32 = 100;
 const MOST: i32 = 1000;
 const TAG: usize = 8;
 
 /// Why a page can't be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PageError {
+pub enum PageError {
     #[error("`page_size` is negative; give 0 for the default, or up to {MOST}")]
     Size,
     #[error("`page_token` isn't from this list with these filters; start again without it")]
@@ -20,16 +22,16 @@ pub(crate) enum PageError {
 
 /// A page asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) size: usize,
+pub struct Page {
+    pub size: usize,
     /// The last key of the page before; empty for the first page.
-    pub(crate) after: String,
+    pub after: String,
     tag: [u8; TAG],
 }
 
 impl Page {
     /// `query` is the list and everything that filters it, so that a token of another query is told apart.
-    pub(crate) fn asked(query: &[&str], size: i32, token: &str) -> Result<Self, PageError> {
+    pub fn asked(query: &[&str], size: i32, token: &str) -> Result<Self, PageError> {
         let size = match size {
             0 => DEFAULT,
             size => size.min(MOST),
@@ -45,20 +47,20 @@ impl Page {
     }
 
     /// One more than the page holds: whether there is a next page is known by it.
-    pub(crate) fn limit(&self) -> i64 {
+    pub fn limit(&self) -> i64 {
         i64::try_from(self.size)
             .unwrap_or(i64::MAX)
             .saturating_add(1)
     }
 
     /// Cuts what was read to the page, and gives the token of the next one.
-    pub(crate) fn cut<T>(&self, rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+    pub fn cut<T>(&self, rows: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
         let Ok(cut) = self.try_cut(rows, |row| Ok::<_, Infallible>(key(row)));
         cut
     }
 
     /// The same, where a key has to be read.
-    pub(crate) fn try_cut<T, E>(
+    pub fn try_cut<T, E>(
         &self,
         mut rows: Vec<T>,
         key: impl Fn(&T) -> Result<String, E>,
@@ -72,7 +74,7 @@ impl Page {
         Ok((rows, token))
     }
 
-    pub(crate) fn token(&self, key: &str) -> String {
+    pub fn token(&self, key: &str) -> String {
         let mut bytes = self.tag.to_vec();
         bytes.extend_from_slice(key.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
@@ -97,6 +99,15 @@ fn tag(query: &[&str]) -> [u8; TAG] {
         *to = from;
     }
     tag
+}
+
+impl From<PageError> for Failure {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Size => Self::invalid("page_size", error.to_string()),
+            PageError::Token => Self::new(Reason::InvalidPageToken, error.to_string()),
+        }
+    }
 }
 
 #[cfg(test)]
