@@ -245,7 +245,11 @@ impl Session {
         store::prove_presence(&mut tx, target.id, self.id, now, COUNTS_FOR).await?;
         let mut domains = Vec::new();
         if before.is_none() {
-            domains = store::wake_planned_of_employee(&mut tx, target.employee, now).await?;
+            store::wake_planned_of_employee(&mut tx, target.employee, now).await?;
+            // Those too whose time to look had come before: they waited for nothing else.
+            for account in store::accounts_of_employee(&mut tx, target.employee).await? {
+                domains.push(account.key.domain);
+            }
             let target = TargetRow {
                 is_present: true,
                 seen: Some(now),
@@ -255,7 +259,7 @@ impl Session {
         }
         tx.commit().await?;
         for domain in domains {
-            self.ledger.bells.ring_domain_named(&domain);
+            self.ledger.bells.ring_domain(&domain);
         }
         self.ledger.relay.wake();
         Ok(target)

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use api::config::v1::Employee;
-use api::directory::v1::Account;
-use api::name::{AccountName, EmployeeName};
+use api::directory::v1::{Account, DirectoryPinned};
+use api::name::{AccountName, DomainName, EmployeeName};
 use directory::{AccountKey, DomainId};
 use jiff::{SignedDuration, Timestamp};
 use rotation::{Event, State};
@@ -66,6 +66,22 @@ impl<'a> Book<'a> {
         let row = store::domain(&mut self.tx, id).await?;
         self.domains.insert(id.clone(), row.clone());
         Ok(row)
+    }
+
+    /// Takes which directory a domain turned out to be: nothing rotates before that is known.
+    pub(crate) async fn pinned(&mut self, told: DirectoryPinned) -> Result<(), LedgerError> {
+        let Ok(DomainName(id)) = told.domain.parse::<DomainName>() else {
+            return Ok(());
+        };
+        if let Some(mut domain) = self.domain(&id).await?
+            && domain.settings.identity != told.identity
+        {
+            domain.settings.identity = told.identity;
+            store::put_settings(&mut self.tx, &id, &domain.settings, self.now).await?;
+            self.domains.remove(&id);
+            self.touched.push(id);
+        }
+        Ok(())
     }
 
     /// Takes an account's state, if it is newer than what is known.

@@ -142,6 +142,7 @@ impl Listener {
                     let employee = changed.employee.unwrap_or_default();
                     book.employee(employee, false).instrument(span).await?;
                 }
+                Some(Payload::DirectoryPinned(pinned)) => book.pinned(pinned).await?,
                 Some(_) => debug!("passed over an event on {}", envelope.subject),
                 None => warn!(
                     event.id = %envelope.id,

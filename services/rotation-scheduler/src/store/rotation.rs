@@ -293,22 +293,20 @@ pub(crate) async fn next_wake_after(
     Ok(row.map(|row| row.get("wake")).transpose()?)
 }
 
-/// A target of the employee has come: what waits for one is looked at now. Returns the domains concerned.
+/// A target of the employee has come: what waits for one is looked at now.
 pub(crate) async fn wake_planned_of_employee(
     tx: &mut Transaction,
     employee: Uuid,
     now: Timestamp,
-) -> Result<Vec<String>> {
-    let rows = tx
-        .query(
-            "UPDATE rotation SET wake = $2
-             WHERE employee_id = $1 AND is_open = 1 AND wake > $2 AND parked IS NULL
-               AND (state = 'ROTATION_STATE_PLANNED' OR state = 'ROTATION_STATE_PREPARED' AND sends = 0)
-             RETURNING domain_id",
-            params![employee, now],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(row.get("domain_id")?)).collect()
+) -> Result<()> {
+    tx.execute(
+        "UPDATE rotation SET wake = $2
+         WHERE employee_id = $1 AND is_open = 1 AND wake > $2 AND parked IS NULL
+           AND (state = 'ROTATION_STATE_PLANNED' OR state = 'ROTATION_STATE_PREPARED' AND sends = 0)",
+        params![employee, now],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Between prepared and confirmed.
