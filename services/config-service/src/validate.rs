@@ -8,6 +8,7 @@ pub(crate) mod domain;
 pub(crate) mod filter;
 pub(crate) mod guard;
 pub(crate) mod passwordless;
+mod rotation;
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;

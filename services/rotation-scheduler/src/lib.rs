@@ -60,6 +60,8 @@ pub const DEFAULT_SETTINGS: &str = include_str!("../settings.default.toml");
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     #[serde(deserialize_with = "runtime::settings::duration")]
+    pub send_deadline: Duration,
+    #[serde(deserialize_with = "runtime::settings::duration")]
     pub quiescence: Duration,
     #[serde(deserialize_with = "runtime::settings::duration")]
     pub patience: Duration,
@@ -68,6 +70,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            send_deadline: Duration::from_secs(30),
             quiescence: Duration::from_hours(1),
             patience: Duration::from_hours(24),
         }
@@ -193,6 +196,8 @@ fn rules(settings: &Settings) -> Rules {
     let signed =
         |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     Rules {
+        // The lease outlasts it, and the connector takes no deadline that is further away.
+        send_deadline: signed(settings.send_deadline.min(Duration::from_secs(45))),
         quiescence: signed(settings.quiescence),
         patience: signed(settings.patience),
         ..Rules::default()

@@ -37,7 +37,7 @@ impl Policy {
                 at_once: or(given.at_once, defaults.at_once),
                 per_hour: or(given.per_hour, defaults.per_hour),
                 canaries: or(given.canaries, defaults.canaries),
-                ..defaults
+                percent_per_hour: or(given.percent_per_hour, defaults.percent_per_hour),
             },
             calendar: calendar(&given),
         }

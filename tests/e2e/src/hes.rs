@@ -146,6 +146,22 @@ impl Hes {
         }
     }
 
+    /// Where rotation-scheduler is.
+    pub fn rotation_api(&self) -> String {
+        match &self.shape {
+            Shape::Together(together) => together.api(),
+            Shape::Apart(apart) => apart.rotation_api(),
+        }
+    }
+
+    /// Has processes that are started from now on told something more by their environment, or no more.
+    pub fn set(&mut self, key: &str, value: Option<&str>) {
+        match &mut self.shape {
+            Shape::Together(together) => together.set(key, value),
+            Shape::Apart(apart) => apart.set(key, value),
+        }
+    }
+
     /// The folder with `admin.token` and `ca.pem`; of one process, with everything.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -179,6 +195,8 @@ impl Hes {
         let globals = [
             "--api".into(),
             OsString::from(self.api()),
+            "--rotation-api".into(),
+            OsString::from(self.rotation_api()),
             "--api-token-file".into(),
             self.data().join("admin.token").into(),
             "--api-ca-file".into(),

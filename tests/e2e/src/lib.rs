@@ -2,6 +2,7 @@
 
 pub mod changes;
 mod hes;
+pub mod keys;
 mod people;
 mod world;
 

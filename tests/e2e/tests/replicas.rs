@@ -42,7 +42,11 @@ async fn told(world: &mut World) -> Result<BTreeMap<(String, i64), Vec<String>>>
                 | Payload::SyncRunChanged(_)
                 | Payload::DomainChanged(_)
                 | Payload::PasswordlessSettingsChanged(_)
-                | Payload::LinkProposalChanged(_) => continue,
+                | Payload::LinkProposalChanged(_)
+                | Payload::RotationChanged(_)
+                | Payload::DomainRotationChanged(_)
+                | Payload::TargetChanged(_)
+                | Payload::AuditRecorded(_) => continue,
             };
             states.entry(state).or_default().push(message.id);
         }

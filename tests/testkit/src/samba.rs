@@ -4,6 +4,7 @@ mod address;
 mod config;
 mod edit;
 mod helper;
+mod logon;
 mod objects;
 mod options;
 mod probe;

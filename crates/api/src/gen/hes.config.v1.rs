@@ -1345,12 +1345,15 @@ pub struct RotationPolicy {
     /// Changes under way at once, 1 to 100. Default 8.
     #[prost(int32, optional, tag = "5")]
     pub at_once: ::core::option::Option<i32>,
-    /// Changes begun within an hour, 1 to 100,000. Default 200. Never more than a quarter of the accounts, nor less than one.
+    /// Changes begun within an hour, 1 to 100,000. Default 200.
     #[prost(int32, optional, tag = "6")]
     pub per_hour: ::core::option::Option<i32>,
     /// Changes that must end well before more are begun at once, 0 to 100; again when a password policy changes. Default 3.
     #[prost(int32, optional, tag = "7")]
     pub canaries: ::core::option::Option<i32>,
+    /// Of the accounts that rotate, the share begun within an hour, 1 to 100 percent; one account always. Default 25.
+    #[prost(int32, optional, tag = "8")]
+    pub percent_per_hour: ::core::option::Option<i32>,
 }
 impl ::prost::Name for RotationPolicy {
     const NAME: &'static str = "RotationPolicy";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use api::config::v1::{ActiveDirectorySettings, Domain, RemovalPolicy, domain::Directory};
 use prost_types::Duration;
 
-use super::{Violation, Violations, certificate, dn, dns, filter, guard, server, text};
+use super::{Violation, Violations, certificate, dn, dns, filter, guard, rotation, server, text};
 
 const SYNC_GROUP: &str = "Security Key Owners";
 const ROTATION_GROUP: &str = "Security Key Auto Password Change";
@@ -52,6 +52,7 @@ pub(crate) fn normalize(id: &str, domain: Domain) -> Result<Domain, Refusal> {
         removal_policy: removal_policy(domain.removal_policy, &mut violations),
         removal_grace: Some(domain.removal_grace.unwrap_or(seconds(30 * DAY))),
         guard_limits: Some(guard::normalize(domain.guard_limits, &mut violations)),
+        rotation_policy: Some(rotation::normalize(domain.rotation_policy, &mut violations)),
         precedence: domain.precedence,
         mail_suffixes: list(
             "mail_suffixes",

@@ -4,6 +4,7 @@ mod add;
 mod guard;
 mod logon;
 mod passwordless;
+mod rotation;
 mod settings;
 mod test;
 #[cfg(test)]
@@ -15,10 +16,17 @@ use api::config::v1::{
     DeleteDomainRequest, Domain, GetDomainRequest, ListDomainsRequest, RemoveCredentialsRequest,
     SetCredentialsRequest, UndeleteDomainRequest, set_credentials_request,
 };
+use api::rotation::v1::{DomainRotation, GetDomainRotationRequest};
 use clap::{Args, Subcommand};
 
 use super::Context;
-use crate::{confirm::Confirm, failure::Failure, input::Inputs, output::note, remote};
+use crate::{
+    confirm::Confirm,
+    failure::Failure,
+    input::Inputs,
+    output::{note, print},
+    remote,
+};
 
 const CREDENTIALS_HELP: &str = "\
 Examples:
@@ -102,7 +110,15 @@ impl Verb {
             Self::List(args) => args.run(context).await,
             Self::Get { id } => {
                 let domain = get(context, &id).await?;
-                show(context, &domain)
+                if !context.output.is_for_people() {
+                    return show(context, &domain);
+                }
+                let rotation = rotation_of(context, &domain).await;
+                print(&view::domain_with_rotation(
+                    &domain,
+                    rotation.as_ref(),
+                    context.output.screen(),
+                ))
             }
             Self::Update(args) => args.run(context).await,
             Self::Test(args) => args.run(context).await,
@@ -226,6 +242,19 @@ async fn get(context: &Context, id: &str) -> Result<Domain, Failure> {
     Ok(answer
         .map_err(|status| Failure::call(format!("could not get domain `{id}`"), &status))?
         .into_inner())
+}
+
+/// How rotation stands in a domain; nothing where it can't be told.
+pub(super) async fn rotation_of(context: &Context, domain: &Domain) -> Option<DomainRotation> {
+    let request = GetDomainRotationRequest {
+        domain: domain.name.clone(),
+    };
+    let answer = context
+        .remote
+        .rotations()
+        .get_domain_rotation(request)
+        .await;
+    Some(answer.ok()?.into_inner())
 }
 
 fn show(context: &Context, domain: &Domain) -> Result<(), Failure> {

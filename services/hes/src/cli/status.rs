@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::{
     config::v1::{CredentialState, CredentialStatus, Domain, GetStatusRequest},
     connector::v1::{GetSyncStateRequest, SyncRunState, SyncState},
+    rotation::v1::DomainRotation,
     status::v1::{ComponentState, ServiceStatus},
 };
 use clap::Args;
@@ -20,7 +21,8 @@ use crate::{
 
 pub(super) const HELP: &str = "\
 Exit code 0 when the API answers, whatever it says; 1 when it can't be reached or refuses. `-o json` is an object: `api` \
-(its address), `services` (each with `name` and `status`), `parts` (what each service stands on), and `domains` (each with `domain`, and `syncState` or `error`).";
+(its address), `services` (each with `name` and `status`), `parts` (what each service stands on), and `domains` (each with `domain`, `syncState` or \
+`error`, and `rotation`).";
 
 #[derive(Args, Debug)]
 pub(crate) struct Status {}
@@ -30,6 +32,8 @@ struct Standing {
     domain: Domain,
     /// What the connector says, or why it doesn't.
     sync: Result<SyncState, GrpcStatus>,
+    /// What rotation-scheduler says, where it does.
+    rotation: Option<DomainRotation>,
 }
 
 impl Status {
@@ -58,8 +62,10 @@ impl Status {
                 domain: domain.name.clone(),
             };
             let answer = context.remote.syncs().get_sync_state(request).await;
+            let rotation = domain::rotation_of(context, &domain).await;
             standings.push(Standing {
                 domain,
+                rotation,
                 sync: answer.map(tonic::Response::into_inner),
             });
         }
@@ -129,10 +135,14 @@ impl Installation<'_> {
         let mut domains = Vec::new();
         for standing in &self.standings {
             let domain = value(&standing.domain)?;
-            domains.push(match &standing.sync {
+            let mut object = match &standing.sync {
                 Ok(state) => json!({ "domain": domain, "syncState": value(state)? }),
                 Err(status) => json!({ "domain": domain, "error": status.message() }),
-            });
+            };
+            if let (Some(rotation), Some(object)) = (&standing.rotation, object.as_object_mut()) {
+                object.insert("rotation".to_owned(), value(rotation)?);
+            }
+            domains.push(object);
         }
         Ok(json!({ "api": self.url, "services": services, "parts": parts, "domains": domains }))
     }
@@ -198,7 +208,7 @@ fn domains(standings: &[Standing], screen: &Screen) -> String {
         "NEXT",
         "NOTE",
     ]);
-    for Standing { domain, sync } in standings {
+    for Standing { domain, sync, .. } in standings {
         let id = last_part(&domain.name);
         let credentials = domain::view::credentials(domain);
         match sync {
@@ -265,8 +275,14 @@ fn remark(state: &SyncState) -> Cell {
 /// What a person should do now.
 fn hints(standings: &[Standing]) -> Vec<String> {
     let mut hints = Vec::new();
-    for Standing { domain, sync } in standings {
+    for Standing {
+        domain,
+        sync,
+        rotation,
+    } in standings
+    {
         let id = last_part(&domain.name);
+        hints.extend(rotation.as_ref().into_iter().flat_map(rotation_hints));
         let credentials = domain
             .credential_status
             .as_ref()
@@ -300,6 +316,44 @@ fn hints(standings: &[Standing]) -> Vec<String> {
             | SyncRunState::Expired
             | SyncRunState::Superseded => {}
         }
+    }
+    hints
+}
+
+/// What a person should do about password changes now.
+fn rotation_hints(rotation: &DomainRotation) -> Vec<String> {
+    let id = last_part(&rotation.domain);
+    let mut hints = Vec::new();
+    if !rotation.breaker.is_empty() {
+        hints.push(format!(
+            "{id}: no password is changed any more: {}; see to it, then: hes rotation resume {id}",
+            rotation.breaker_message
+        ));
+    }
+    if rotation.paused {
+        hints.push(format!(
+            "{id}: password changes are paused by {}; to go on: hes rotation resume {id}",
+            rotation.paused_by
+        ));
+    }
+    if rotation.clock_skewed {
+        let seconds = rotation.clock_skew.map_or(0, |skew| skew.seconds);
+        hints.push(format!(
+            "{id}: no password is changed while the directory's clock is {seconds} s from this installation's; set the \
+             clock that is wrong"
+        ));
+    }
+    if rotation.held > 0 {
+        hints.push(format!(
+            "{id}: {} password changes wait for a person: hes rotation held --domain {id}",
+            rotation.held
+        ));
+    }
+    if rotation.overdue > 0 {
+        hints.push(format!(
+            "{id}: {} password changes are overdue: no key came for them for more than a day",
+            rotation.overdue
+        ));
     }
     hints
 }

@@ -276,7 +276,6 @@ fn found(controller: &Controller, password: &str) -> Result<Vec<String>, Refused
                 is_disabled: person.is_disabled,
                 // One that they chose: without any they would have to choose one first. Nobody needs to know it.
                 password: &format!("{password}-{}", person.logon),
-                ..NewUser::default()
             };
             let dn = directory.add_user(&format!("OU={},{base}", person.office), &user)?;
             directory.join(&at(person.group), &dn)?;

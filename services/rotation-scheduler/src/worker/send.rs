@@ -17,8 +17,8 @@ use crate::ledger::LedgerError;
 use crate::policy::Policy;
 use crate::store::{self, Kind, RotationRow};
 
-/// The connector stops this much before the machine takes a send for abandoned: its clock may be a little behind ours.
-const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// The connector stops this part before the machine takes a send for abandoned: its clock may be a little behind ours.
+const MARGIN: i32 = 3;
 /// A candidate that was read for longer ago is not sent before the account was read again: its policy may have moved.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// One that was never sent is not kept longer.
@@ -34,11 +34,12 @@ impl Worker {
         let Some(row) = self.record(id, lease).await? else {
             return Ok(());
         };
+        let within = self.ledger.rules.send_deadline / MARGIN * (MARGIN - 1);
         let deadline = row
             .rotation
             .last_send
             .unwrap_or(row.rotation.since)
-            .saturating_add(self.ledger.rules.send_deadline - MARGIN)
+            .saturating_add(within)
             .unwrap_or(Timestamp::MAX);
         let mut request = Request::new(SetRequest {
             anchor: row.anchor.clone().unwrap_or_default(),

@@ -17,12 +17,12 @@ use testkit::programs;
 use self::replica::Replica;
 use super::DEADLINE;
 
-const SERVICES: [&str; 2] = ["config-service", "ad-connector"];
+const SERVICES: [&str; 3] = ["config-service", "ad-connector", "rotation-scheduler"];
 const REPLICAS: usize = 2;
 
 /// A suite as a cluster runs it.
 pub struct Apart {
-    /// Two of config-service, then two of ad-connector.
+    /// Two of config-service, two of ad-connector, two of rotation-scheduler.
     replicas: Vec<Replica>,
     /// One address a service.
     balancers: Vec<Balancer>,
@@ -141,6 +141,13 @@ impl Apart {
         self.start_all().await
     }
 
+    /// Has replicas that are started from now on told something more by their environment.
+    pub(super) fn set(&mut self, key: &str, value: Option<&str>) {
+        for replica in &mut self.replicas {
+            replica.set(key, value);
+        }
+    }
+
     /// `kill -9` of the replica whose turn it is, and its start.
     pub async fn kill_one(&mut self, turn: usize) -> Result<()> {
         let index = turn % self.replicas.len();
@@ -206,9 +213,20 @@ impl Apart {
 
     /// Of config-service, whichever replica answers.
     pub(super) fn api(&self) -> String {
-        self.balancers.first().map_or_else(String::new, |balancer| {
-            format!("https://{}", balancer.address())
-        })
+        self.api_of(0)
+    }
+
+    /// Of rotation-scheduler.
+    pub(super) fn rotation_api(&self) -> String {
+        self.api_of(2)
+    }
+
+    fn api_of(&self, service: usize) -> String {
+        self.balancers
+            .get(service)
+            .map_or_else(String::new, |balancer| {
+                format!("https://{}", balancer.address())
+            })
     }
 
     pub(super) fn stored(&self) -> [PathBuf; 2] {
@@ -236,13 +254,16 @@ async fn secrets(data: &Path) -> Result<()> {
         "--hash-file".to_owned(),
         file("admin.token.sha256"),
     ];
-    let kek = [
-        "generate".to_owned(),
-        "kek".to_owned(),
-        "--file".to_owned(),
-        file("kek"),
-    ];
-    for arguments in [token.as_slice(), kek.as_slice()] {
+    let kek = |name: &str| {
+        [
+            "generate".to_owned(),
+            "kek".to_owned(),
+            "--file".to_owned(),
+            file(name),
+        ]
+    };
+    let (kek, kek_of_rotation) = (kek("kek"), kek("kek-of-rotation"));
+    for arguments in [token.as_slice(), kek.as_slice(), kek_of_rotation.as_slice()] {
         let output = programs::run(programs::hes_command(arguments)?, DEADLINE).await?;
         ensure!(output.status.success(), "{output:?}");
     }
@@ -281,11 +302,26 @@ fn settings_of(
             r#"
 [peers]
 ad_connector = "{}"
+rotation_scheduler = "{}"
 [authentication]
 bootstrap_token_hash_file = "{data}/admin.token.sha256"
 [sealing]
 kek_file = "{data}/kek"
 "#,
+            url(1),
+            url(2)
+        ),
+        "rotation-scheduler" => format!(
+            r#"
+[peers]
+config_service = "{}"
+ad_connector = "{}"
+[authentication]
+bootstrap_token_hash_file = "{data}/admin.token.sha256"
+[sealing]
+kek_file = "{data}/kek-of-rotation"
+"#,
+            url(0),
             url(1)
         ),
         _ => format!("\n[peers]\nconfig_service = \"{}\"\n", url(0)),

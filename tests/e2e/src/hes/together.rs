@@ -36,6 +36,13 @@ impl Together {
         Ok(())
     }
 
+    /// Told by the environment from the next start on.
+    pub(super) fn set(&mut self, key: &str, value: Option<&str>) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings
+            .extend(value.map(|value| (key.to_owned(), value.to_owned())));
+    }
+
     pub(super) async fn terminate(&mut self) -> Result<Option<i32>> {
         self.running.terminate();
         Ok(self.running.wait(DEADLINE).await?.code())

@@ -43,11 +43,14 @@ tls enabled = yes
 tls certfile = {dir}/{CERTIFICATE}
 tls keyfile = {dir}/{KEY}
 tls cafile = {dir}/{AUTHORITY}
+old password allowed period = {old}
 dns update command = /bin/true
 spn update command = /bin/true
 # A test's directory need not survive a power failure.
 ldb:nosync = true
 ",
+        // Minutes; the default of Windows and of Samba, or none.
+        old = if options.takes_old_passwords { 60 } else { 0 },
         host = options.host.to_uppercase(),
         netbios = options.netbios,
         realm = options.dns_domain.to_uppercase(),

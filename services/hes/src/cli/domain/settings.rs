@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use jiff::{Span, SpanRelativeTo, Unit};
 use prost_types::Duration;
 
-use super::guard::Bound;
+use super::{guard::Bound, rotation::Rotation};
 use crate::{
     failure::Failure,
     input::{Inputs, Source},
@@ -84,6 +84,8 @@ pub(crate) struct Settings {
     /// directory proves]
     #[arg(long, value_name = "SUFFIX", help_heading = "Sync")]
     mail_suffix: Option<Vec<String>>,
+    #[command(flatten)]
+    rotation: Rotation,
 }
 
 /// What becomes of an employee whose last account leaves.
@@ -165,6 +167,7 @@ impl Settings {
             &mut domain.mail_suffixes,
             paths,
         );
+        self.rotation.edit(domain, paths);
         for bound in &self.guard {
             bound.set(domain.guard_limits.get_or_insert_default());
             paths.push(bound.path());

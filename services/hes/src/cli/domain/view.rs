@@ -4,6 +4,7 @@ use api::config::v1::{
     ActiveDirectorySettings, CredentialState, CredentialStatus, Domain, EntraSettings, GuardLimit,
     GuardLimits, PasswordlessSettings, domain::Directory, passwordless_settings::Authority,
 };
+use api::rotation::v1::DomainRotation;
 use prost_types::Duration;
 
 use crate::output::{
@@ -54,6 +55,29 @@ fn directory_name(domain: &Domain) -> &str {
 }
 
 pub(super) fn domain(domain: &Domain, screen: &Screen) -> String {
+    domain_record(domain, screen).render(screen)
+}
+
+/// With how rotation stands, where that can be told.
+pub(super) fn domain_with_rotation(
+    domain: &Domain,
+    rotation: Option<&DomainRotation>,
+    screen: &Screen,
+) -> String {
+    let mut record = domain_record(domain, screen);
+    match rotation {
+        Some(rotation) => crate::cli::rotation::view::domain(&mut record, rotation, screen),
+        None => {
+            record.line(
+                "rotation",
+                Cell::toned("rotation-scheduler does not tell", Tone::Warning),
+            );
+        }
+    }
+    record.render(screen)
+}
+
+fn domain_record(domain: &Domain, screen: &Screen) -> Record {
     let mut record = Record::default();
     record
         .line("id", last_part(&domain.name))
@@ -80,7 +104,7 @@ pub(super) fn domain(domain: &Domain, screen: &Screen) -> String {
             &from_now(screen.now, domain.purge_time.as_ref()),
         )
         .line_if("etag", &domain.etag);
-    record.render(screen)
+    record
 }
 
 fn active_directory(record: &mut Record, ad: &ActiveDirectorySettings) {
@@ -181,12 +205,48 @@ fn groups(record: &mut Record, domain: &Domain) {
 }
 
 fn settings(record: &mut Record, domain: &Domain) {
+    let policy = domain.rotation_policy.clone().unwrap_or_default();
     let rotation = match domain.auto_password_change_days() {
         0 => "off".to_owned(),
         days => format!("every {}", count(days.into(), "day", "days")),
     };
     record
         .line("password change", rotation)
+        .line_if(
+            "only within",
+            &policy
+                .windows
+                .iter()
+                .map(|window| format!("{} {}", super::rotation::window(window), policy.time_zone))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
+        .line_if(
+            "not on",
+            &policy
+                .blackouts
+                .iter()
+                .map(|days| match days.last.as_str() {
+                    "" => days.first.clone(),
+                    last => format!("{} to {last}", days.first),
+                })
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
+        .line(
+            "at most",
+            format!(
+                "{} at once, {} or {} % an hour; the first {} alone",
+                policy.at_once(),
+                policy.per_hour(),
+                policy.percent_per_hour(),
+                policy.canaries()
+            ),
+        )
+        .line(
+            "before expiry",
+            format!("{} at the latest", length(policy.lead.as_ref())),
+        )
         .line(
             "sync",
             format!("every {}", length(domain.sync_interval.as_ref())),

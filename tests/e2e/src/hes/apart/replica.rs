@@ -39,6 +39,13 @@ impl Replica {
         }
     }
 
+    /// Told by the environment from the next start on.
+    pub(super) fn set(&mut self, key: &str, value: Option<&str>) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings
+            .extend(value.map(|value| (key.to_owned(), value.to_owned())));
+    }
+
     pub(super) fn start(&mut self) -> Result<()> {
         let mut command = programs::command(self.service)?;
         command

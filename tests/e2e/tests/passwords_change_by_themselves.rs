@@ -1,0 +1,94 @@
+//! Passwords change into keys: due, sealed, stored, set, proven, delivered, and known to nobody else.
+
+use anyhow::{Context, Result};
+use e2e::keys::FIRST_PASSWORD;
+use e2e::{ROTATION_GROUP, World};
+use serde_json::Value;
+use std::time::Duration;
+use testkit::poll_until;
+
+#[tokio::test]
+async fn a_password_changes_only_while_a_key_is_there_and_then_its_copy_logs_on() -> Result<()> {
+    let (world, mut keys) = World::with_keys(2, &[]).await?;
+    let [one, other] = keys.as_mut_slice() else {
+        anyhow::bail!("two keys");
+    };
+
+    // Nobody's key is there: it is due, and nothing is sent.
+    world.rotate_now(one).await?;
+    world.until_rotation(one, 1, "PLANNED").await?;
+    assert!(world.samba.logs_on(&one.logon, FIRST_PASSWORD).await?);
+
+    world.come(one, &[])?;
+    world.until_rotation(one, 1, "CLOSED").await?;
+
+    let slots = one.slots()?;
+    let current = slots.current.clone().context("a current password")?;
+    assert_eq!((current.generation, slots.pending), (1, None));
+    assert!(world.samba.logs_on(&one.logon, &current.value).await?);
+    assert!(!world.samba.logs_on(&one.logon, FIRST_PASSWORD).await?);
+    // The other one's password was not touched.
+    assert!(world.samba.logs_on(&other.logon, FIRST_PASSWORD).await?);
+    // What was done stands in the audit log, and who asked for it.
+    let audited = poll_until(Duration::from_secs(60), "the audit log", async || {
+        let log = world.hes.json("audit list --limit 0").await.ok()?;
+        let actions: Vec<String> = log
+            .as_array()?
+            .iter()
+            .filter_map(|event| Some(event.get("action")?.as_str()?.to_owned()))
+            .collect();
+        actions
+            .contains(&"rotation.close".to_owned())
+            .then_some(actions)
+    })
+    .await?;
+    for action in [
+        "delivery_client.create",
+        "target.enroll",
+        "rotation.now",
+        "rotation.send",
+        "rotation.commit",
+    ] {
+        assert!(
+            audited.contains(&action.to_owned()),
+            "{action}: {audited:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_who_leaves_keeps_the_last_password_and_a_return_resumes() -> Result<()> {
+    let (world, mut keys) = World::with_keys(1, &[]).await?;
+    let key = keys.first_mut().context("a key")?;
+    world.come(key, &[])?;
+    world.rotate_now(key).await?;
+    world.until_rotation(key, 1, "CLOSED").await?;
+    let kept = key.slots()?.current.context("a current password")?;
+
+    world
+        .samba
+        .remove_members(ROTATION_GROUP, &[&key.logon])
+        .await?;
+    assert_eq!(world.sync().await?.code, 0);
+    world.rotating(0).await?;
+
+    let answer = world.rotate_now(key).await?;
+    let problem = answer
+        .pointer("/outcomes/0/problem")
+        .and_then(Value::as_str);
+    assert!(
+        problem.is_some_and(|problem| problem.contains("rotation group")),
+        "{answer:#}"
+    );
+    assert!(world.samba.logs_on(&key.logon, &kept.value).await?);
+
+    world
+        .samba
+        .add_members(ROTATION_GROUP, &[&key.logon])
+        .await?;
+    assert_eq!(world.sync().await?.code, 0);
+    world.rotating(1).await?;
+    assert_eq!(key.slots()?.current, Some(kept));
+    Ok(())
+}
