@@ -220,10 +220,12 @@ impl Passwords for ActiveDirectory {
         {
             return Ok(shown::refused(proto::RefusalReason::Changed));
         }
+        runtime::points::reached("before the modify");
         let answer = held
             .session
             .reset_password(set.object, &set.value, deadline)
             .await;
+        runtime::points::reached("after the modify");
         Ok(match answer {
             Answer::Applied => shown::outcome(proto::SetOutcome::Applied),
             Answer::Unknown { why } => {

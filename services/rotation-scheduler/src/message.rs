@@ -70,7 +70,9 @@ fn stopped(stop: Stop) -> &'static str {
 fn sentence(rotation: &Rotation) -> &'static str {
     match (rotation.state, rotation.parked) {
         (State::Planned | State::Prepared, Some(stop)) => stopped(stop),
-        (State::Planned, None) => "due; waits until one of the person's keys is there",
+        (State::Planned, None) => {
+            "due; waits for its turn, and until one of the person's keys is there"
+        }
         (State::Prepared, None) if rotation.sends > 0 => {
             "found not to be live; the same value is sent again"
         }

@@ -30,8 +30,6 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::policy::{Policy, stop_of};
 use crate::store::{self, DomainRow, Kind, RotationRow, StoreError};
 
-/// Longer than a send may take: a send that is recorded under it is over before another replica may have it.
-const LEASE_TTL: Duration = Duration::from_secs(60);
 /// How soon to look again where another replica is at work.
 const ELSEWHERE: Duration = Duration::from_secs(5);
 /// Finds what a lost ring left behind.
@@ -125,15 +123,22 @@ impl Worker {
     async fn turn(self: Arc<Self>, shutdown: &Shutdown) -> Result<bool, WorkError> {
         let name = format!("rotations of {}", self.domain);
         let mut tx = self.ledger.db.begin().await?;
-        let lease = lease::claim(&mut tx, &name, &self.instance, LEASE_TTL).await?;
+        let ttl = self.lease_ttl();
+        let lease = lease::claim(&mut tx, &name, &self.instance, ttl).await?;
         tx.commit().await?;
         let Some(lease) = lease else {
             return Ok(false);
         };
         let db = self.ledger.db.clone();
         let rounds = Arc::clone(&self).rounds(Arc::new(lease.clone()), shutdown);
-        Box::pin(lease::under(&db, &lease, LEASE_TTL, rounds)).await?;
+        Box::pin(lease::under(&db, &lease, ttl, rounds)).await?;
         Ok(true)
+    }
+
+    /// Twice as long as a send may take: one that is recorded under it is over before another replica may have it.
+    fn lease_ttl(&self) -> Duration {
+        let twice = self.ledger.rules.send_deadline * 2;
+        Duration::try_from(twice).unwrap_or(Duration::from_secs(60))
     }
 
     /// Looks, works, waits; until shutdown, when it finishes what is in hand.

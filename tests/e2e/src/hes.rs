@@ -162,6 +162,22 @@ impl Hes {
         }
     }
 
+    /// Whether a process of the suite has ended by itself, or is stopped.
+    pub fn has_fallen(&mut self) -> bool {
+        match &mut self.shape {
+            Shape::Together(together) => together.has_fallen(),
+            Shape::Apart(apart) => apart.has_fallen(),
+        }
+    }
+
+    /// Has processes that are stopped go on.
+    pub fn resume(&self) {
+        match &self.shape {
+            Shape::Together(together) => together.resume(),
+            Shape::Apart(apart) => apart.resume(),
+        }
+    }
+
     /// The folder with `admin.token` and `ca.pem`; of one process, with everything.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

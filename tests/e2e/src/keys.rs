@@ -9,7 +9,7 @@ use serde_json::Value;
 use testkit::Samba;
 use testkit::poll_until;
 use testkit::programs::{self, Running};
-use testkit::samba::NewUser;
+use testkit::samba::{NewUser, Options};
 
 use crate::{GROUP, Hes, ROTATION_GROUP, World};
 
@@ -26,7 +26,7 @@ pub const FAST: [&str; 8] = [
     "--rotation-limit",
     "per_hour=100000",
     "--rotation-limit",
-    "percent_per_hour=100",
+    "percent_per_hour=100000",
 ];
 
 /// One person, and the key.
@@ -91,8 +91,18 @@ impl Slots {
 impl World {
     /// So many people (`person0`, …) in both groups, who may be reset, imported, each with a key that is away.
     pub async fn with_keys(people: usize, settings: &[(&str, &str)]) -> Result<(Self, Vec<Key>)> {
-        let samba =
-            Samba::start(testkit::samba::Options::default().without_old_passwords()).await?;
+        let samba = Samba::start(Options::default().without_old_passwords()).await?;
+        let server = samba.ldaps_url();
+        Self::with_keys_at(samba, &server, people, settings).await
+    }
+
+    /// The same, with the domain controller reached at an address.
+    pub async fn with_keys_at(
+        samba: Samba,
+        server: &str,
+        people: usize,
+        settings: &[(&str, &str)],
+    ) -> Result<(Self, Vec<Key>)> {
         samba.create_group(GROUP).await?;
         samba.create_group(ROTATION_GROUP).await?;
         let users = format!("CN=Users,{}", samba.base_dn());
@@ -108,7 +118,8 @@ impl World {
         }
         let hes = Hes::up_with(settings).await?;
         let world = Self { samba, hes };
-        world.add(&FAST).await?;
+        let ran = world.add_at("corp", server, &FAST).await?;
+        ensure!(ran.code == 0, "could not add the domain: {ran:?}");
         let ran = world.sync().await?;
         ensure!(ran.code == 0, "the import failed: {ran:?}");
         let employees = world.settled(people).await?;
@@ -258,16 +269,18 @@ impl Key {
         }
     }
 
-    /// Whether the client has ended by itself.
-    pub fn has_gone(&mut self) -> bool {
+    /// Whether the client has ended by itself, or is stopped.
+    pub fn has_fallen(&mut self) -> bool {
         self.client
             .as_mut()
-            .is_none_or(|client| client.ended().is_some())
+            .is_some_and(|client| client.ended().is_some() || client.is_stopped())
     }
 
-    /// The client, while it runs.
-    pub fn client(&self) -> Option<&Running> {
-        self.client.as_ref()
+    /// Has a client that is stopped go on.
+    pub fn resume(&self) {
+        if let Some(client) = &self.client {
+            client.resume();
+        }
     }
 
     pub fn slots(&self) -> Result<Slots> {

@@ -1351,7 +1351,8 @@ pub struct RotationPolicy {
     /// Changes that must end well before more are begun at once, 0 to 100; again when a password policy changes. Default 3.
     #[prost(int32, optional, tag = "7")]
     pub canaries: ::core::option::Option<i32>,
-    /// Of the accounts that rotate, the share begun within an hour, 1 to 100 percent; one account always. Default 25.
+    /// Of the accounts that rotate, the share begun within an hour, 1 to 100,000 percent; one account always. Above 100, one
+    /// account may change more than once. Default 25.
     #[prost(int32, optional, tag = "8")]
     pub percent_per_hour: ::core::option::Option<i32>,
 }

@@ -71,7 +71,7 @@ pub(crate) fn normalize(
         time_zone,
         at_once: number("at_once", given.at_once, 8, 1, 100),
         per_hour: number("per_hour", given.per_hour, 200, 1, 100_000),
-        percent_per_hour: number("percent_per_hour", given.percent_per_hour, 25, 1, 100),
+        percent_per_hour: number("percent_per_hour", given.percent_per_hour, 25, 1, 100_000),
         canaries: number("canaries", given.canaries, 3, 0, 100),
         windows: given.windows,
         blackouts: given.blackouts,

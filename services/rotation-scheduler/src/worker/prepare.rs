@@ -268,6 +268,7 @@ impl Worker {
             store::insert_delivery(&mut tx, &delivery).await?;
         }
         tx.commit().await?;
+        runtime::points::reached("candidate committed");
         self.ledger.ring(&row);
         Ok(())
     }

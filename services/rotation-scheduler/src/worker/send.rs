@@ -10,7 +10,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use super::prepare::policy_text;
-use super::{CLOCK_SKEW, LEASE_TTL, LOOK_AGAIN, WorkError, Worker};
+use super::{CLOCK_SKEW, LOOK_AGAIN, WorkError, Worker};
 use crate::connectors::{is_logon_refused, nothing_was_sent};
 use crate::enrolment;
 use crate::ledger::LedgerError;
@@ -101,7 +101,7 @@ impl Worker {
         let mut tx = self.ledger.db.begin().await?;
         // The fence, and time enough for the send: no other replica has the domain before its deadline.
         lease::assert_held(&mut tx, lease).await?;
-        lease::renew(&mut tx, lease, LEASE_TTL).await?;
+        lease::renew(&mut tx, lease, self.lease_ttl()).await?;
         let mut row = self.ledger.load(&mut tx, id).await?;
         let mut domain = self.domain(&mut tx).await?;
         let account = store::account(&mut tx, &row.account)

@@ -141,6 +141,16 @@ impl Apart {
         self.start_all().await
     }
 
+    pub(super) fn has_fallen(&mut self) -> bool {
+        self.replicas.iter_mut().any(Replica::has_fallen)
+    }
+
+    pub(super) fn resume(&self) {
+        for replica in &self.replicas {
+            replica.resume();
+        }
+    }
+
     /// Has replicas that are started from now on told something more by their environment.
     pub(super) fn set(&mut self, key: &str, value: Option<&str>) {
         for replica in &mut self.replicas {

@@ -36,6 +36,14 @@ impl Together {
         Ok(())
     }
 
+    pub(super) fn has_fallen(&mut self) -> bool {
+        self.running.ended().is_some() || self.running.is_stopped()
+    }
+
+    pub(super) fn resume(&self) {
+        self.running.resume();
+    }
+
     /// Told by the environment from the next start on.
     pub(super) fn set(&mut self, key: &str, value: Option<&str>) {
         self.settings.retain(|(known, _)| known != key);

@@ -107,6 +107,20 @@ impl Replica {
             .is_some_and(|running| running.ended().is_none())
     }
 
+    /// Whether it has ended, or is stopped.
+    pub(super) fn has_fallen(&mut self) -> bool {
+        self.running
+            .as_mut()
+            .is_some_and(|running| running.ended().is_some() || running.is_stopped())
+    }
+
+    /// Has a stopped process go on.
+    pub(super) fn resume(&self) {
+        if let Some(running) = &self.running {
+            running.resume();
+        }
+    }
+
     /// `kill -9`, and what it had said.
     pub(super) fn kill(&mut self) -> String {
         let said = self.log();
