@@ -80,7 +80,13 @@ const VARIANTS: &[Variant] = &[
     Variant {
         name: "on PostgreSQL",
         variable: ("HES_TEST_DATABASE", "postgres"),
-        packages: &["storage", "events", "connector", "config-service"],
+        packages: &[
+            "storage",
+            "events",
+            "connector",
+            "config-service",
+            "rotation-scheduler",
+        ],
         except: &["storage::postgres", "events::jetstream"],
     },
     Variant {

@@ -10,6 +10,7 @@ mod store;
 use std::time::Duration;
 
 use api::rotation::v1::delivery_service_client::DeliveryServiceClient;
+use runtime::grpc::Reason;
 use runtime::{Channel, Ids, Shutdown};
 use tonic::{Code, Status};
 
@@ -45,12 +46,12 @@ pub(crate) async fn run(
                 Some(status)
             }
         };
+        failures += 1;
         if let Some(status) = &status
-            && is_final(status)
+            && is_final(status, failures)
         {
             return Err(Failure::call("the delivery stream was refused", status));
         }
-        failures += 1;
         let pause = match failures {
             1 => Duration::from_millis(200),
             failures => ids.backoff(failures - 1),
@@ -68,8 +69,14 @@ pub(crate) async fn run(
     }
 }
 
+/// Attempts with a token that is not known: one that was just made is known to every server after a few seconds.
+const UNKNOWN_TOKEN: u32 = 4;
+
 /// Whether trying again can't help: somebody has to do something first.
-fn is_final(status: &Status) -> bool {
+fn is_final(status: &Status, failures: u32) -> bool {
+    if Reason::of(status) == Some(Reason::Unauthenticated) {
+        return failures >= UNKNOWN_TOKEN;
+    }
     matches!(
         status.code(),
         Code::Unauthenticated | Code::PermissionDenied | Code::NotFound | Code::Unimplemented

@@ -140,6 +140,7 @@ pub fn build(settings: Settings, deps: Deps) -> Service {
         config,
         tasks: tasks.clone(),
         readiness: readiness.clone(),
+        tokens: tokens.clone(),
         instance: instance.clone(),
         seats: Mutex::new(HashSet::new()),
     });

@@ -22,6 +22,7 @@ use crate::heard::{Book, EMPLOYEES};
 use crate::ledger::{Ledger, LedgerError};
 use crate::metrics;
 use crate::store::{self, Work};
+use crate::tokens::ClientTokens;
 use crate::worker::{CLOCK_SKEW, Worker};
 
 const PAGE: i32 = 200;
@@ -43,6 +44,7 @@ pub(crate) struct Supervisor {
     pub(crate) config: Channel,
     pub(crate) tasks: Tasks,
     pub(crate) readiness: Readiness,
+    pub(crate) tokens: ClientTokens,
     pub(crate) instance: String,
     pub(crate) seats: Mutex<HashSet<DomainId>>,
 }
@@ -114,6 +116,8 @@ impl Supervisor {
             let mut reader = self.ledger.db.read().await?;
             store::domains(&mut reader).await?
         };
+        // Before anybody is sent here: a client whose token is not known yet would be told that it is wrong.
+        self.tokens.refresh(&self.ledger.db).await?;
         self.readiness.ready();
         for domain in known {
             self.seat(domain.id, shutdown);

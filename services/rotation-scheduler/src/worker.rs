@@ -8,7 +8,7 @@ mod plan;
 mod prepare;
 mod send;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,7 +149,7 @@ impl Worker {
     ) -> Result<(), WorkError> {
         let bell = self.ledger.bells.domain(&self.domain);
         let mut running: FuturesUnordered<Work> = FuturesUnordered::new();
-        let mut in_hand: HashSet<Uuid> = HashSet::new();
+        let mut in_hand: HashMap<Uuid, Job> = HashMap::new();
         while !shutdown.is_signalled() {
             // What is in hand goes on meanwhile: it may hold the very transaction that looking waits for.
             let (looked, has_ended) = {
@@ -165,9 +165,9 @@ impl Worker {
                 (looked, ended)
             };
             let (work, next) = looked;
-            for (id, work) in work {
-                in_hand.insert(id);
-                running.push(work);
+            for (id, job) in work {
+                in_hand.insert(id, job);
+                running.push(self.start(id, &lease, job));
             }
             if !has_ended.is_empty() {
                 for id in has_ended {
@@ -198,8 +198,8 @@ impl Worker {
     async fn look(
         self: &Arc<Self>,
         lease: &Arc<Lease>,
-        in_hand: &HashSet<Uuid>,
-    ) -> Result<(Vec<(Uuid, Work)>, Timestamp), WorkError> {
+        in_hand: &HashMap<Uuid, Job>,
+    ) -> Result<(Vec<(Uuid, Job)>, Timestamp), WorkError> {
         let now = self.ledger.now();
         let mut tx = self.ledger.db.begin().await?;
         lease::assert_held(&mut tx, lease).await?;
@@ -211,12 +211,17 @@ impl Worker {
         if !is_off {
             self.plan(&mut tx, &domain, now).await?;
             if !is_stopped && policy.is_open(now) {
-                let room = self.room(&mut tx, &domain, &policy, now).await?;
+                // Those that are just being prepared count already, whether or not that is committed yet.
+                let preparing = in_hand.values().filter(|job| **job == Job::Prepare).count();
+                let room = self
+                    .room(&mut tx, &domain, &policy, now)
+                    .await?
+                    .saturating_sub(u32::try_from(preparing).unwrap_or(u32::MAX));
                 // Those in hand are among the first of them.
                 let limit = i64::from(room) + i64::try_from(in_hand.len()).unwrap_or(i64::MAX);
                 if room > 0 {
                     planned = store::planned_to_prepare(&mut tx, &self.domain, now, limit).await?;
-                    planned.retain(|id| !in_hand.contains(id));
+                    planned.retain(|id| !in_hand.contains_key(id));
                     planned.truncate(usize::try_from(room).unwrap_or(usize::MAX));
                 }
             }
@@ -231,13 +236,13 @@ impl Worker {
         tx.commit().await?;
         self.ledger.relay.wake();
 
-        let mut work: Vec<(Uuid, Work)> = Vec::new();
+        let mut work: Vec<(Uuid, Job)> = Vec::new();
         for id in planned {
-            work.push((id, self.start(id, lease, Job::Prepare)));
+            work.push((id, Job::Prepare));
         }
         for id in overdue {
-            if !in_hand.contains(&id) && !work.iter().any(|(other, _)| *other == id) {
-                work.push((id, self.start(id, lease, Job::Tick)));
+            if !in_hand.contains_key(&id) && !work.iter().any(|(other, _)| *other == id) {
+                work.push((id, Job::Tick));
             }
         }
         let mut free = IN_HAND.saturating_sub(in_hand.len());
@@ -245,7 +250,7 @@ impl Worker {
             if free == 0 {
                 break;
             }
-            if in_hand.contains(&row.id) {
+            if in_hand.contains_key(&row.id) {
                 continue;
             }
             let job = match row.rotation.todo(&self.ledger.rules) {
@@ -261,7 +266,7 @@ impl Worker {
                 | Todo::AwaitReturn
                 | Todo::Nothing => Job::Tick,
             };
-            work.push((row.id, self.start(row.id, lease, job)));
+            work.push((row.id, job));
             free -= 1;
         }
         let later = now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
@@ -402,7 +407,7 @@ impl Worker {
 }
 
 /// What is done for a rotation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
     Prepare,
     Send,

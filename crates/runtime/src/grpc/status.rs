@@ -125,7 +125,7 @@ reasons! {
 
     /// The rotation isn't waiting for a person.
     RotationNotHeld = "ROTATION_NOT_HELD" => FailedPrecondition,
-    /// A write of the rotation may still arrive; wait as long as RetryInfo says.
+    /// A write of the rotation may still arrive; the message says until when.
     RotationNotQuiet = "ROTATION_NOT_QUIET" => FailedPrecondition,
     /// There is no value to hand out, or it was handed out before.
     NothingToRelease = "NOTHING_TO_RELEASE" => FailedPrecondition,

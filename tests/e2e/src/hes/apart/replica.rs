@@ -53,9 +53,17 @@ impl Replica {
             .arg(&self.file)
             .args(["--listen", "127.0.0.1:0"])
             .env("HES__PROCESS__INSTANCE", &self.instance)
-            .envs(self.settings.iter().map(|(key, value)| (key, value)));
+            .envs(self.told().map(|(key, value)| (key, value)));
         self.running = Some(Running::start(command)?);
         Ok(())
+    }
+
+    /// What the environment tells it: a section that is another service's own would be a mistake.
+    fn told(&self) -> impl Iterator<Item = &(String, String)> {
+        let is_scheduler = self.service == "rotation-scheduler";
+        self.settings
+            .iter()
+            .filter(move |(key, _)| is_scheduler || !key.starts_with("HES__ROTATION_SCHEDULER__"))
     }
 
     /// Waits until it serves.
