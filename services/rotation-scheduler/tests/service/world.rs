@@ -265,6 +265,15 @@ impl World {
 
     /// So many people, known, each with a key; the client `desk` has been added.
     pub(crate) async fn people(&mut self, count: u128) -> Vec<(String, Arc<Key>)> {
+        // Before that, what is told of its accounts is left to a snapshot, which nobody plays here.
+        poll("the domain is known", async || {
+            let request = proto::GetDomainRotationRequest {
+                domain: "domains/corp".to_owned(),
+            };
+            let answer = self.rotations().get_domain_rotation(request).await;
+            answer.ok().map(drop)
+        })
+        .await;
         self.add_client("desk", 100_000).await;
         let mut people = Vec::new();
         for number in 1..=count {
