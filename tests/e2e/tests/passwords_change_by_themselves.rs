@@ -92,3 +92,41 @@ async fn one_who_leaves_keeps_the_last_password_and_a_return_resumes() -> Result
     assert_eq!(key.slots()?.current, Some(kept));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_password_is_confirmed_only_when_every_domain_controller_has_it() -> Result<()> {
+    let (world, mut keys) = World::with_keys(1, &[]).await?;
+    let key = keys.first_mut().context("a key")?;
+    let other = world.samba.second_dc().await?;
+    other.pull_from(&world.samba).await?;
+    let update = format!(
+        "domain update corp --server {} --server {}",
+        world.samba.ldaps_url(),
+        other.ldaps_url()
+    );
+    let ran = world.hes.words(&update).await?;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    world.come(key, &[])?;
+
+    world.rotate_now(key).await?;
+    world.until_rotation(key, 1, "COMMITTED").await?;
+
+    // It is the password on one of them and not on the other: the key has both, and calls neither wrong.
+    let slots = key.slots()?;
+    let pending = slots.pending.clone().context("a pending password")?;
+    assert!(slots.current.is_none());
+    assert!(world.samba.logs_on(&key.logon, &pending.value).await?);
+    assert!(other.logs_on(&key.logon, FIRST_PASSWORD).await?);
+
+    other.pull_from(&world.samba).await?;
+    let closed = world.until_rotation(key, 1, "CLOSED").await?;
+    assert_eq!(
+        closed.get("sends").and_then(Value::as_i64),
+        Some(1),
+        "{closed:#}"
+    );
+    let current = key.slots()?.current.context("a current password")?;
+    assert_eq!(current.value, pending.value);
+    assert!(other.logs_on(&key.logon, &current.value).await?);
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! K2: canaries in the credentials, looked for everywhere the suite writes, in every form a program would write them.
 
-use anyhow::Result;
-use e2e::{GROUP, Hes, ROTATION_GROUP};
+use anyhow::{Context, Result};
+use e2e::{GROUP, Hes, ROTATION_GROUP, World};
 use std::path::Path;
 use testkit::Samba;
 use testkit::samba::{NewUser, Options};
@@ -173,6 +173,61 @@ async fn credentials_appear_in_no_file_log_answer_error_or_process_list() -> Res
         // The kernel shows the testkit's own processes too: only the suite's are ours.
         .filter(|(place, content)| !place.starts_with("/proc") || contains(content, b"hes"))
         .flat_map(|(place, content)| found(place, content, &secrets))
+        .collect();
+    assert_eq!(leaks, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn passwords_that_change_appear_nowhere_but_in_the_key() -> Result<()> {
+    let settings = [
+        ("HES__TELEMETRY__FILTER", "trace"),
+        ("HES__ROTATION_SCHEDULER__QUIESCENCE", "0s"),
+    ];
+    let (world, mut keys) = World::with_keys(1, &settings).await?;
+    let key = keys.first_mut().context("a key")?;
+    let mut values = Vec::new();
+    let mut said = String::new();
+    for generation in 1..=2 {
+        world.come(key, &[])?;
+        said += &format!("{:?}", world.rotate_now(key).await?);
+        world.until_rotation(key, generation, "CLOSED").await?;
+        let slots = key.slots()?;
+        values.push(slots.current.context("a current password")?.value);
+        key.go();
+        said += &format!("{:?}", world.rotations(key).await?);
+    }
+    for command in [
+        "rotation list --all -o yaml",
+        "rotation forecast corp",
+        "rotation held",
+        "delivery target list -o json",
+        "delivery client list",
+        "audit list -o json",
+        "domain get corp",
+        "status -o json",
+    ] {
+        said += &format!("{:?}", world.hes.words(command).await?);
+    }
+    let store = format!("delivery store --store {}", key.store.display());
+    said += &format!("{:?}", world.hes.words(&store).await?);
+
+    let mut places = Vec::new();
+    for folder in world.hes.stored() {
+        files(&folder, &mut places)?;
+    }
+    let own = key.store.display().to_string();
+    assert!(places.iter().any(|(place, _)| place.starts_with(&own)));
+    places.retain(|(place, _)| !place.starts_with(&own));
+    let log = world.hes.log();
+    assert!(log.contains("PasswordService/Set"), "everything is traced");
+    places.push(("the log".to_owned(), log.into_bytes()));
+    places.push(("the client's output".to_owned(), key.said().into_bytes()));
+    places.push(("answers and errors".to_owned(), said.into_bytes()));
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let leaks: Vec<_> = places
+        .iter()
+        .flat_map(|(place, content)| found(place, content, &values))
         .collect();
     assert_eq!(leaks, Vec::<String>::new());
     Ok(())
