@@ -48,7 +48,7 @@ Exit codes:
   2  the command line is wrong
   3  a plan is held for a person to decide (hes sync show, approve, reject)";
 
-/// Imports people from directories such as Active Directory as employees, and keeps them right
+/// Imports people from directories such as Active Directory as employees, keeps them right, and changes their passwords
 #[derive(Debug, Parser)]
 #[command(name = "hes", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 110)]
 pub(crate) struct Cli {

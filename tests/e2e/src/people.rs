@@ -46,6 +46,13 @@ impl People {
         self.all.iter().find(|person| person.name == name)
     }
 
+    /// How many have an account that is a member of the group, disabled or not.
+    pub fn members(&self) -> usize {
+        let is_member =
+            |person: &&Person| person.text("/accounts/0/account/presence") == "PRESENCE_MEMBER";
+        self.all.iter().filter(is_member).count()
+    }
+
     pub fn active(&self) -> Vec<&str> {
         self.by_logon
             .iter()

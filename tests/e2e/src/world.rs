@@ -97,6 +97,18 @@ impl World {
         found.with_context(|| format!("the employees are {last:#?}"))
     }
 
+    /// How many accounts the connector knows as members of the group.
+    pub async fn members(&self) -> Result<usize> {
+        let status = self.hes.json("status").await?;
+        let members = status.pointer("/domains/0/syncState/members");
+        // A 64-bit number is a text in JSON.
+        let members = members.and_then(|members| {
+            let text = members.as_str().and_then(|text| text.parse().ok());
+            members.as_u64().or(text)
+        });
+        Ok(usize::try_from(members.context("no count of members")?)?)
+    }
+
     /// The newest run, whole.
     pub async fn last_run(&self) -> Result<Value> {
         let runs = self.hes.json("sync list corp --limit 1").await?;

@@ -9,7 +9,12 @@ use testkit::otlp::{Collector, Kind, Span};
 use testkit::samba::Options;
 use testkit::{Samba, poll_until, programs};
 
-const EVERY_SERVICE: [&str; 3] = ["ad-connector", "config-service", "hes"];
+const EVERY_SERVICE: [&str; 4] = [
+    "ad-connector",
+    "config-service",
+    "hes",
+    "rotation-scheduler",
+];
 
 /// The spans of one command, once every service has told of its part.
 async fn trace_of(collector: &Collector, command: &str) -> Result<Vec<Span>> {
@@ -27,7 +32,9 @@ async fn trace_of(collector: &Collector, command: &str) -> Result<Vec<Span>> {
             .all(|span| span.parent.is_empty() || ids.contains(span.parent.as_str()));
         let told = |span: &&Span| span.name == "send hes.employee.employee.created";
         let handled = trace.iter().filter(told).count() == 3;
-        (whole && handled).then_some(trace)
+        let services: BTreeSet<&str> = trace.iter().map(|span| span.service.as_str()).collect();
+        let has_everybody = services == EVERY_SERVICE.into();
+        (whole && handled && has_everybody).then_some(trace)
     })
     .await;
     found.with_context(|| {

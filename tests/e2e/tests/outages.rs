@@ -78,7 +78,7 @@ async fn without_postgresql_the_status_says_so_and_work_goes_on_once_it_is_back(
     let began = Instant::now();
     world.hes.parts()?.postgres.stop().await?;
 
-    let said = until_problems(&world, "database", 2).await?;
+    let said = until_problems(&world, "database", 3).await?;
     join(&world, "meanwhile").await?;
     all_the_minute(began, async || {
         let status = world.hes.words("status").await?;
@@ -111,7 +111,7 @@ async fn without_nats_everything_serves_and_events_are_told_once_it_is_back() ->
     let began = Instant::now();
     world.hes.parts()?.nats.stop().await?;
 
-    let said = until_problems(&world, "event-bus", 2).await?;
+    let said = until_problems(&world, "event-bus", 3).await?;
     join(&world, "meanwhile").await?;
     let ran = world.sync().await?;
     assert_eq!(ran.code, 0, "{ran:?}");

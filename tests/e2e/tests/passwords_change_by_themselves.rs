@@ -130,3 +130,69 @@ async fn a_password_is_confirmed_only_when_every_domain_controller_has_it() -> R
     assert!(other.logs_on(&key.logon, &current.value).await?);
     Ok(())
 }
+
+/// What becomes of whom, and why.
+const NOT_ROTATED: [(&str, &str, &str); 7] = [
+    ("person0", "STATE_ABORTED", "DISABLED"),
+    ("person1", "STATE_ABORTED", "INELIGIBLE"),
+    ("person2", "STATE_ABORTED", "INELIGIBLE"),
+    ("person3", "STATE_ABORTED", "INELIGIBLE"),
+    ("person4", "STATE_ABORTED", "INELIGIBLE"),
+    ("person5", "STATE_ABORTED", "DELETED"),
+    ("person6", "STATE_ABORTED", "INELIGIBLE"),
+];
+
+#[tokio::test]
+async fn what_became_of_an_account_since_the_last_sync_is_seen_before_anything_is_sent()
+-> Result<()> {
+    const SMARTCARD_REQUIRED: u32 = 0x4_0000;
+    let (world, mut keys) = World::with_keys(9, &[]).await?;
+    let samba = &world.samba;
+    samba.disable("person0").await?;
+    samba.must_change_password("person1").await?;
+    samba.expire_account("person2").await?;
+    samba
+        .set_account_flag("person3", SMARTCARD_REQUIRED, true)
+        .await?;
+    samba.add_members("Domain Admins", &["person4"]).await?;
+    samba.delete("person5").await?;
+    // Where nobody delegated anything.
+    let elsewhere = samba.create_ou("Elsewhere", None).await?;
+    samba.move_to("person6", &elsewhere.dn).await?;
+    samba.lock_out("person7").await?;
+    // Stricter than the domain's own, and nobody may read it.
+    samba.password_policy("Strict", 60, "person8").await?;
+
+    for key in &mut keys {
+        world.come(key, &[])?;
+        world.rotate_now(key).await?;
+    }
+
+    for (key, (logon, state, stop)) in keys.iter().zip(NOT_ROTATED) {
+        assert_eq!(key.logon, logon);
+        let state = state.trim_start_matches("STATE_");
+        let ended = world.until_rotation(key, 1, state).await?;
+        let reason = ended.get("stopReason").and_then(Value::as_str);
+        assert_eq!(
+            reason,
+            Some(format!("STOP_REASON_{stop}").as_str()),
+            "{logon}: {ended:#}"
+        );
+        assert_eq!(
+            ended.get("sends").and_then(Value::as_i64).unwrap_or(0),
+            0,
+            "{logon}"
+        );
+    }
+    let [.., locked, refused] = keys.as_slice() else {
+        anyhow::bail!("nine keys");
+    };
+    // A lock ends by itself.
+    world.until_rotation(locked, 1, "PLANNED").await?;
+    let held = world.until_rotation(refused, 1, "HELD").await?;
+    let reason = held.get("heldReason").and_then(Value::as_str);
+    assert_eq!(reason, Some("HELD_REASON_POLICY"), "{held:#}");
+    assert!(world.samba.logs_on(&refused.logon, FIRST_PASSWORD).await?);
+    assert_eq!(refused.slots()?.pending, None, "taken back");
+    Ok(())
+}

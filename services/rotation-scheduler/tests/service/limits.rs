@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use api::config::v1::RotationPolicy;
-use api::connector::v1::Eligibility;
+use api::connector::v1::{Eligibility, RefusalReason};
 use api::rotation::v1::{PauseDomainRequest, RotationState};
 
-use crate::world::{A_WEEK_AND_A_DAY, World, poll};
+use crate::directory::Reply;
+use crate::world::{A_WEEK_AND_A_DAY, World, poll, poll_long};
 
 #[tokio::test]
 async fn few_go_first_and_then_no_more_at_once_and_in_an_hour_than_is_allowed() {
@@ -128,4 +129,63 @@ async fn a_pause_and_a_closed_window_send_nothing() {
     };
     world.rotations().resume_domain(resume).await.unwrap();
     world.until(name, RotationState::Closed).await;
+}
+
+/// 10,000 with `--long`.
+fn many() -> u128 {
+    match std::env::var_os("HES_TEST_LONG") {
+        Some(_) => 10_000,
+        None => 1_000,
+    }
+}
+
+#[tokio::test]
+async fn however_many_are_due_at_once_they_go_by_the_limits_and_stop_when_sends_fail() {
+    const KEYS: u128 = 40;
+    const AN_HOUR: usize = 20;
+    let mut world = World::with(RotationPolicy {
+        per_hour: Some(20),
+        ..RotationPolicy::default()
+    })
+    .await;
+    world.known().await;
+    world.add_client("desk", 100_000).await;
+    world.crowd(many()).await;
+    let wanted = i32::try_from(many()).unwrap();
+    poll_long("everybody rotates", async || {
+        (world.standing().await.accounts == wanted).then_some(())
+    })
+    .await;
+    world.clock.advance(Duration::from_secs(1));
+    for number in 1..=KEYS {
+        let key = world.key(number).await;
+        world.come(&key);
+    }
+    world.pass(A_WEEK_AND_A_DAY);
+
+    poll_long(
+        "everybody is planned, and an hour's worth is sent",
+        async || {
+            let standing = world.standing().await;
+            let sent = world.directory.sends().len();
+            let planned = standing.waiting + i32::try_from(AN_HOUR).unwrap();
+            (planned == wanted && sent == AN_HOUR && standing.under_way == 0).then_some(())
+        },
+    )
+    .await;
+    assert!(world.directory.most_under_way() <= 8);
+
+    // From now on the directory is busy.
+    let busy = Reply::Refused(RefusalReason::Other);
+    world.directory.reply(&[busy; 1_000]);
+    world.pass(1);
+    poll_long("the breaker opens", async || {
+        (world.standing().await.breaker == "FAILURES").then_some(())
+    })
+    .await;
+    let sent = world.directory.sends().len();
+    assert!(
+        sent <= AN_HOUR + 8,
+        "{sent} sends: those in hand when the fifth failed, and no more"
+    );
 }

@@ -236,6 +236,42 @@ impl World {
         name
     }
 
+    /// So many people, told of at once, as a first import does. Nobody waits for them.
+    pub(crate) async fn crowd(&self, count: u128) {
+        let set = self.clock.now() - SignedDuration::from_hours(40 * 24);
+        let mut envelopes = Vec::new();
+        for number in 1..=count {
+            let name = format!("domains/corp/accounts/{}", Uuid::from_u128(number));
+            self.directory.put(
+                &name,
+                Account {
+                    version: 1,
+                    set,
+                    value: FIRST.to_owned(),
+                    eligibility: Eligibility::Eligible,
+                },
+            );
+            let employee = Employee {
+                name: employee(number),
+                generation: 1,
+                active: true,
+                accounts: vec![EmployeeAccount {
+                    account: Some(account(&name, 1)),
+                    ..EmployeeAccount::default()
+                }],
+                ..Employee::default()
+            };
+            let payload = Payload::EmployeeChanged(EmployeeChanged {
+                employee: Some(employee),
+            });
+            let scope = Uuid::from_u128(number).to_string();
+            envelopes.push(self.envelope("employee", &scope, "employee", payload));
+        }
+        for some in envelopes.chunks(500) {
+            self.bus.publish(some).await.unwrap();
+        }
+    }
+
     pub(crate) async fn tell_account(&self, account: &told::Account) {
         self.publish(
             "directory",
@@ -250,30 +286,26 @@ impl World {
     }
 
     async fn publish(&self, family: &str, scope: &str, what: &str, payload: Payload) {
+        let envelope = self.envelope(family, scope, what, payload);
+        self.bus.publish(&[envelope]).await.unwrap();
+    }
+
+    fn envelope(&self, family: &str, scope: &str, what: &str, payload: Payload) -> Envelope {
         let event = Event {
             payload: Some(payload),
         };
-        let envelope = Envelope {
+        Envelope {
             id: Ids::system().uuid(),
             subject: Subject::new(family, scope, what, "updated").unwrap(),
             time: self.clock.now(),
             payload: event.encode_to_vec(),
             traceparent: None,
-        };
-        self.bus.publish(&[envelope]).await.unwrap();
+        }
     }
 
     /// So many people, known, each with a key; the client `desk` has been added.
     pub(crate) async fn people(&mut self, count: u128) -> Vec<(String, Arc<Key>)> {
-        // Before that, what is told of its accounts is left to a snapshot, which nobody plays here.
-        poll("the domain is known", async || {
-            let request = proto::GetDomainRotationRequest {
-                domain: "domains/corp".to_owned(),
-            };
-            let answer = self.rotations().get_domain_rotation(request).await;
-            answer.ok().map(drop)
-        })
-        .await;
+        self.known().await;
         self.add_client("desk", 100_000).await;
         let mut people = Vec::new();
         for number in 1..=count {
@@ -295,6 +327,19 @@ impl World {
             keys.push((name, self.key(number).await));
         }
         keys
+    }
+
+    /// Waits until the domain is known: before that, what is told of its accounts is left to a snapshot, which nobody
+    /// plays here.
+    pub(crate) async fn known(&self) {
+        poll("the domain is known", async || {
+            let request = proto::GetDomainRotationRequest {
+                domain: "domains/corp".to_owned(),
+            };
+            let answer = self.rotations().get_domain_rotation(request).await;
+            answer.ok().map(drop)
+        })
+        .await;
     }
 
     /// One more key of an employee.
@@ -419,7 +464,16 @@ pub(crate) fn account(name: &str, generation: i64) -> told::Account {
 }
 
 pub(crate) async fn poll<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    poll_within(Duration::from_secs(20), what, ask).await
+}
+
+/// For many.
+pub(crate) async fn poll_long<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    poll_within(Duration::from_secs(300), what, ask).await
+}
+
+async fn poll_within<T>(within: Duration, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + within;
     loop {
         if let Some(answer) = ask().await {
             return answer;

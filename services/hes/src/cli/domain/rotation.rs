@@ -8,26 +8,27 @@ use prost_types::Duration;
 
 use super::settings::duration;
 
+const HEADING: &str = "Password changes";
+
 /// Each is taken only when its flag is given.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Password changes")]
 pub(crate) struct Rotation {
     /// How long before the directory itself expires a password it is changed at the latest, up to 30d [default: 3d]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = HEADING)]
     rotation_lead: Option<Duration>,
     /// Time zone of windows and blackouts, such as Europe/Berlin [default: UTC]
-    #[arg(long, value_name = "ZONE")]
+    #[arg(long, value_name = "ZONE", help_heading = HEADING)]
     rotation_time_zone: Option<String>,
     /// Passwords change within this time only, such as 'mon-fri 22:00-05:00' or '12:00-13:00'; repeat for several, '' for
     /// at any time [default: at any time]
-    #[arg(long, value_name = "WINDOW")]
+    #[arg(long, value_name = "WINDOW", help_heading = HEADING)]
     rotation_window: Option<Vec<Window>>,
     /// No password changes on these days, such as 2026-12-24..2027-01-01; repeat for several, '' for none
-    #[arg(long, value_name = "DATES")]
+    #[arg(long, value_name = "DATES", help_heading = HEADING)]
     rotation_blackout: Option<Vec<Blackout>>,
     /// How fast; repeat for several. KEY is at_once, per_hour, percent_per_hour or canaries; a VALUE is a number or
     /// `default`. Canaries are the changes that must end well before more are begun [default: 8, 200, 25 and 3]
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", help_heading = HEADING)]
     rotation_limit: Vec<Limit>,
 }
 
