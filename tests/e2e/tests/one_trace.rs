@@ -104,7 +104,8 @@ async fn a_sync_is_one_trace_from_the_command_line_through_the_services_and_the_
     assert_eq!(run.map(|span| span.service.as_str()), Some("ad-connector"));
     let sent = |name: &str| trace.iter().filter(|span| span.name == name).count();
     assert_eq!(sent("send hes.directory.account.created"), 3);
-    assert_eq!(sent("process hes.directory.account.created"), 3);
+    // By config-service and by rotation-scheduler.
+    assert_eq!(sent("process hes.directory.account.created"), 6);
     assert_eq!(sent("send hes.employee.employee.created"), 3);
 
     let logon = &world.samba.service();

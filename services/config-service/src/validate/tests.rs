@@ -85,6 +85,15 @@ fn what_is_left_out_gets_its_default() {
             attribute_cleared: leaving,
             joins: limit(25, 20, 2000),
         }),
+        rotation_policy: Some(api::config::v1::RotationPolicy {
+            lead: seconds(3 * 86_400),
+            time_zone: "UTC".into(),
+            at_once: Some(8),
+            per_hour: Some(200),
+            percent_per_hour: Some(25),
+            canaries: Some(3),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     assert_eq!(domain, expected);
