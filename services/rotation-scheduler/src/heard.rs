@@ -196,6 +196,41 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
+    /// What is on its way to the keys of whom the account was another's goes no further (S8: a link gives no right to
+    /// another account's password). Only what may be the password already is still found out and delivered where it went.
+    async fn follow(&mut self, account: &AccountRow, employee: Uuid) -> Result<(), LedgerError> {
+        if let Some(id) = account.open_rotation {
+            let mut open = self.ledger.load(&mut self.tx, id).await?;
+            if open.employee == employee {
+                return Ok(());
+            }
+            match open.rotation.state {
+                State::Planned => {}
+                State::Prepared if open.rotation.is_unused() => {
+                    self.ledger
+                        .step(&mut self.tx, &mut open, Event::Outdated, self.now)
+                        .await?;
+                    // Those who were offered it hear that it is taken back.
+                    self.moved.push(open.clone());
+                }
+                State::Prepared
+                | State::Sent
+                | State::Acked
+                | State::Unknown
+                | State::Committed
+                | State::Confirmed
+                | State::Held(_)
+                | State::Closed
+                | State::Aborted(_) => return Ok(()),
+            }
+            open.employee = employee;
+            store::put_rotation(&mut self.tx, &open).await?;
+            self.moved.push(open);
+        }
+        store::forget_deliveries_to_others(&mut self.tx, &account.key, employee).await?;
+        Ok(())
+    }
+
     async fn assign(
         &mut self,
         mut row: AccountRow,
@@ -203,6 +238,9 @@ impl<'a> Book<'a> {
     ) -> Result<(), LedgerError> {
         row.employee = employee;
         store::put_account(&mut self.tx, &row).await?;
+        if let Some(employee) = employee {
+            self.follow(&row, employee).await?;
+        }
         if !self.touched.contains(&row.key.domain) {
             self.touched.push(row.key.domain.clone());
         }

@@ -19,8 +19,9 @@ pub(crate) use client::{
     revoke_client,
 };
 pub(crate) use delivery::{
-    DeliveryRow, confirm_deliveries, deliveries_of_target, delivery, forget_older_deliveries,
-    insert_delivery, mark_accepted, mark_acknowledged, withdraw_deliveries,
+    DeliveryRow, confirm_deliveries, deliveries_of_target, delivery, forget_deliveries_to_others,
+    forget_older_deliveries, insert_delivery, mark_accepted, mark_acknowledged,
+    withdraw_deliveries,
 };
 pub(crate) use domain::{
     Breaker, DomainRow, domain, domains, pause_of_all, put_breaker, put_clock_skew, put_eligible,

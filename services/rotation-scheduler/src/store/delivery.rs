@@ -218,3 +218,19 @@ pub(crate) async fn forget_older_deliveries(
     .await?;
     Ok(())
 }
+
+/// The account is another employee's now: what the targets of others have not fetched is not for them any more.
+pub(crate) async fn forget_deliveries_to_others(
+    tx: &mut Transaction,
+    account: &AccountKey,
+    employee: Uuid,
+) -> Result<()> {
+    tx.execute(
+        "DELETE FROM delivery
+         WHERE domain_id = $1 AND object_id = $2 AND acknowledged IS NULL
+           AND target_id NOT IN (SELECT id FROM target WHERE employee_id = $3)",
+        params![account.domain.as_str(), account.object.as_uuid(), employee],
+    )
+    .await?;
+    Ok(())
+}

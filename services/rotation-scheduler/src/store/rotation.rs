@@ -163,7 +163,7 @@ pub(crate) async fn put_rotation(tx: &mut Transaction, row: &RotationRow) -> Res
         "UPDATE rotation SET revision = $2, is_open = $3, state = $4, reason = $5, stop = $6, candidate = $7,
              accepted = $8, sends = $9, acked = $10, doubtful = $11, refused = $12, tries = $13, parked = $14,
              settling = $15, released = $16, last_send = $17, since = $18, wake = $19, anchor = $20, policy = $21,
-             prepared = $22, sealed = $23, key_id = $24, asked_by = $25
+             prepared = $22, sealed = $23, key_id = $24, asked_by = $25, employee_id = $26
          WHERE id = $1",
         params![
             row.id,
@@ -191,6 +191,7 @@ pub(crate) async fn put_rotation(tx: &mut Transaction, row: &RotationRow) -> Res
             row.value.as_ref().map(|value| value.sealed.clone()),
             row.value.as_ref().map(|value| value.key_id.as_str()),
             row.asked_by.as_deref(),
+            row.employee,
         ],
     )
     .await?;

@@ -11,5 +11,6 @@ mod clocks;
 mod directory;
 mod key;
 mod limits;
+mod links;
 mod outcomes;
 mod world;

@@ -236,6 +236,29 @@ impl World {
         name
     }
 
+    /// Tells that these accounts are an employee's.
+    pub(crate) async fn link(&self, number: u128, accounts: &[u128], generation: i64) {
+        let accounts = accounts.iter().map(|account| {
+            let name = format!("domains/corp/accounts/{}", Uuid::from_u128(*account));
+            EmployeeAccount {
+                account: Some(self::account(&name, 1)),
+                ..EmployeeAccount::default()
+            }
+        });
+        let employee = Employee {
+            name: employee(number),
+            generation,
+            active: true,
+            accounts: accounts.collect(),
+            ..Employee::default()
+        };
+        let scope = Uuid::from_u128(number).to_string();
+        let payload = Payload::EmployeeChanged(EmployeeChanged {
+            employee: Some(employee),
+        });
+        self.publish("employee", &scope, "employee", payload).await;
+    }
+
     /// So many people, told of at once, as a first import does. Nobody waits for them.
     pub(crate) async fn crowd(&self, count: u128) {
         let set = self.clock.now() - SignedDuration::from_hours(40 * 24);
