@@ -1,5 +1,8 @@
 //! R6: a client that lies gets nothing, and too much of it stops the domain.
 
+use api::rotation::v1 as proto;
+use api::rotation::v1::deliver_request::Message as Say;
+use api::rotation::v1::deliver_response::Message;
 use runtime::grpc::Reason;
 use tonic::Status;
 
@@ -132,4 +135,65 @@ async fn a_client_gets_passwords_of_its_own_domains_only_and_a_stranger_none() {
     let stranger = Stream::open(world.as_client("nobody")).await;
     let status = stranger.map(drop).unwrap_err();
     assert_eq!(Reason::of(&status), Some(Reason::PermissionDenied));
+}
+
+#[tokio::test]
+async fn a_candidate_is_sent_only_while_a_key_that_stored_it_is_there() {
+    let mut world = World::new().await;
+    let people = world.people(1).await;
+    let (name, key) = people.first().unwrap();
+    let mut stream = Stream::open(world.as_client("desk")).await.unwrap();
+    let nonce = stream.nonce().await;
+    stream
+        .present(&key.target, key.signing.prove(&nonce, &key.target))
+        .await;
+    world.now(1).await;
+    let Some(Message::Offer(offer)) = stream.said.message().await.unwrap().unwrap().message else {
+        panic!("no offer");
+    };
+    // It stores the candidate while nothing may be sent, and is gone when it may.
+    let corp = || "domains/corp".to_owned();
+    let pause = proto::PauseDomainRequest { domain: corp() };
+    world.rotations().pause_domain(pause).await.unwrap();
+    stream
+        .answer(Say::Accept(proto::Accept {
+            account: offer.account,
+            generation: offer.generation,
+            candidate: offer.candidate,
+        }))
+        .await;
+    poll("it is accepted", async || {
+        let all = world.all().await;
+        all.first()?.accepted.then_some(())
+    })
+    .await;
+    drop(stream);
+    poll("the key is gone", async || {
+        let request = proto::ListTargetsRequest::default();
+        let targets = world.deliveries().list_targets(request).await.ok()?;
+        (!targets.into_inner().targets.first()?.present).then_some(())
+    })
+    .await;
+    world.resume().await;
+    for _ in 0..5 {
+        world.clock.advance(std::time::Duration::from_secs(60));
+        world.standing().await;
+    }
+    // Another key of the same person, which has stored nothing, does not stand in for it.
+    let other = world.key(1).await;
+    let mut idle = Stream::open(world.as_client("desk")).await.unwrap();
+    let nonce = idle.nonce().await;
+    idle.present(&other.target, other.signing.prove(&nonce, &other.target))
+        .await;
+    assert!(matches!(
+        idle.said.message().await.unwrap().unwrap().message,
+        Some(Message::Offer(_))
+    ));
+    world.clock.advance(std::time::Duration::from_secs(5));
+    world.standing().await;
+    assert_eq!(world.directory.sends(), []);
+
+    world.come(key);
+    world.until(name, proto::RotationState::Closed).await;
+    assert_eq!(world.directory.sends().len(), 1);
 }

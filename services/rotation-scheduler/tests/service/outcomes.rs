@@ -175,3 +175,27 @@ async fn a_password_that_no_key_acknowledged_is_handed_out_once_and_audited() {
     let own = world.column("SELECT sealed AS value FROM rotation").await;
     assert_eq!(own, [None]);
 }
+
+#[tokio::test]
+async fn an_account_has_one_rotation_that_has_not_ended_whatever_its_domain_is_called() {
+    let mut world = World::new().await;
+    let people = world.people(1).await;
+    let (name, _) = people.first().unwrap();
+    world.now(1).await;
+    world.until(name, RotationState::Planned).await;
+
+    // Another record of the same directory plans one too.
+    let second = world
+        .execute(
+            "INSERT INTO rotation (id, directory_id, object_id, domain_id, employee_id, logon_name, revision, is_open,
+                 generation, state, reason, candidate, accepted, sends, acked, doubtful, refused, tries, settling,
+                 released, since, wake, created, policy)
+             SELECT 'another', directory_id, object_id, 'other', employee_id, logon_name, revision, is_open,
+                 generation, state, reason, candidate, accepted, sends, acked, doubtful, refused, tries, settling,
+                 released, since, wake, created, policy
+             FROM rotation",
+        )
+        .await;
+
+    assert!(second.is_err(), "{second:?}");
+}

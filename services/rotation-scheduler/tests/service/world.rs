@@ -455,6 +455,16 @@ impl World {
         self.clock.advance(Duration::from_hours(hours));
     }
 
+    /// Runs a statement past the service.
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<u64, storage::Error> {
+        let settings = storage::testing::settings(&self.dir.path().join("rotation.db")).await;
+        let db = Database::open(&settings, &MIGRATIONS).await?;
+        let mut tx = db.begin().await?;
+        let rows = tx.execute(sql, storage::params![]).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
     /// What a column of every row holds.
     pub(crate) async fn column(&self, sql: &'static str) -> Vec<Option<Vec<u8>>> {
         let settings = storage::testing::settings(&self.dir.path().join("rotation.db")).await;
