@@ -3,6 +3,7 @@
 mod arguments;
 mod migrate;
 mod run;
+mod sections;
 pub mod settings;
 
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ use storage::{Database, Migrations};
 
 pub use migrate::{Migrated, migrate};
 pub use run::Peers;
+pub use sections::{Authentication, Sealing};
 
 use arguments::Arguments;
 

@@ -19,7 +19,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("events", &["storage"]),
     ("runtime", &["api"]),
     ("heap", &[]),
-    ("program", &["events", "heap", "runtime", "storage"]),
+    (
+        "program",
+        &["events", "heap", "runtime", "sealing", "storage"],
+    ),
     ("ad-client", &["directory"]),
     (
         "connector",
@@ -103,7 +106,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Tests through the whole suite, from outside.
-    ("e2e", &["api", "testkit"]),
+    ("e2e", &["ad-sim", "api", "testkit"]),
 ];
 
 /// Crates that decide and never do: they know no way to reach anything, however indirectly.

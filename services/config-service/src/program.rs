@@ -1,13 +1,10 @@
 //! The service as a program of its own.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use anyhow::{Context as _, Result};
-use program::{Base, Ground};
-use runtime::auth::{Authenticator, TokenHash};
+use anyhow::Result;
+use program::{Authentication, Base, Ground, Sealing};
+use runtime::auth::Authenticator;
 use runtime::{Channel, Service, settings};
-use sealing::{FileKeyProvider, Placement, Sealer};
+use sealing::Sealer;
 use serde::Deserialize;
 use storage::Migrations;
 
@@ -36,20 +33,6 @@ struct Peers {
     rotation_scheduler: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Authentication {
-    #[serde(deserialize_with = "settings::optional")]
-    bootstrap_token_hash_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sealing {
-    #[serde(deserialize_with = "settings::optional")]
-    kek_file: Option<PathBuf>,
-}
-
 /// Settings that are in order.
 pub struct Prepared {
     settings: crate::Settings,
@@ -74,39 +57,17 @@ impl program::Program for Program {
     }
 
     fn authenticator(settings: &Settings) -> Result<Authenticator> {
-        let authenticator = Authenticator::new();
-        let Some(path) = &settings.authentication.bootstrap_token_hash_file else {
-            return Ok(authenticator);
-        };
-        let failed = || {
-            format!(
-                "failed to read the administrator's token hash from {}",
-                path.display()
-            )
-        };
-        let text = std::fs::read_to_string(path).with_context(failed)?;
-        let hash: TokenHash = text.trim().parse().with_context(failed)?;
-        Ok(authenticator.accepting(hash))
+        settings.authentication.authenticator()
     }
 
     fn prepare(settings: Settings, ground: &Ground) -> Result<Prepared> {
-        let kek_file = settings.sealing.kek_file.context(
-            "`sealing.kek_file` is not set: credentials can't be sealed without a key; \
-             `hes generate kek` makes one, for all replicas",
-        )?;
-        let placement = ground
-            .data_directory
-            .clone()
-            .map_or(Placement::Anywhere, Placement::Outside);
-        let keys = FileKeyProvider::load(&kek_file, &placement)
-            .with_context(|| format!("failed to use the key in {}", kek_file.display()))?;
         let peer = |service: &str, url: Option<String>| -> Result<Option<Channel>> {
             url.map(|url| ground.peers.channel(service, &url))
                 .transpose()
         };
         Ok(Prepared {
             settings: settings.config_service,
-            sealer: Sealer::new(Arc::new(keys)),
+            sealer: settings.sealing.sealer("credentials", ground)?,
             rotation: peer("rotation-scheduler", settings.peers.rotation_scheduler)?,
             connectors: Connectors {
                 active_directory: peer("ad-connector", settings.peers.ad_connector)?,

@@ -2,6 +2,7 @@
 
 mod ad_sync;
 mod list_employees;
+mod rotations;
 mod row;
 
 use anyhow::Result;
@@ -23,12 +24,15 @@ fn main() -> Result<()> {
     if wanted("samba") {
         rows.push(served.block_on(ad_sync::samba())?);
     }
+    if wanted("rotations") {
+        rows.push(served.block_on(rotations::measure())?);
+    }
     if wanted("simulated") {
         rows.extend(served.block_on(ad_sync::simulated())?);
     }
     anyhow::ensure!(
         !rows.is_empty(),
-        "there is no such row: give list-employees, samba, simulated, or nothing for all"
+        "there is no such row: give list-employees, samba, rotations, simulated, or nothing for all"
     );
     println!("{}", row::HEADER);
     for row in &rows {

@@ -123,23 +123,47 @@ impl World {
         let ran = world.sync().await?;
         ensure!(ran.code == 0, "the import failed: {ran:?}");
         let employees = world.settled(people).await?;
-        let token = world.hes.data().join("client.token");
-        let add = format!(
-            "delivery client add desk --domain corp --offers-per-hour 100000 --token-file {}",
-            token.display()
-        );
-        let ran = world.hes.words(&add).await?;
-        ensure!(ran.code == 0, "{ran:?}");
+        world.hes.add_client().await?;
         let mut keys = Vec::new();
         for number in 0..people {
             let logon = format!("person{number}");
             let employee = employees.get(&logon)?.name.clone();
             let employee = employee.rsplit('/').next().unwrap_or_default().to_owned();
             let store = world.hes.data().join(format!("key{number}"));
-            keys.push(world.enrol(&logon, &employee, &store).await?);
+            keys.push(world.hes.enrol(&logon, &employee, &store).await?);
         }
-        world.rotating(people).await?;
+        world.hes.rotating(people).await?;
         Ok((world, keys))
+    }
+
+    /// Whether somebody gets in by what the key keeps, tried as a workstation would: current, then pending.
+    pub async fn gets_in(&self, key: &Key) -> Result<bool> {
+        let slots = Slots::read(&key.store)?;
+        let mut tried: Vec<String> = slots.to_try().map(|kept| kept.value.clone()).collect();
+        if slots.current.is_none() {
+            // Before the first change, what the person knows is the current one.
+            tried.insert(0, FIRST_PASSWORD.to_owned());
+        }
+        for value in tried {
+            if self.samba.logs_on(&key.logon, &value).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Hes {
+    /// Adds the client that all keys come by, and writes its token where they find it.
+    pub async fn add_client(&self) -> Result<()> {
+        let token = self.data().join("client.token");
+        let add = format!(
+            "delivery client add desk --domain corp --offers-per-hour 100000 --token-file {}",
+            token.display()
+        );
+        let ran = self.words(&add).await?;
+        ensure!(ran.code == 0, "{ran:?}");
+        Ok(())
     }
 
     /// Gives an employee one more key.
@@ -148,7 +172,7 @@ impl World {
         // Employees are heard of by events.
         let mut last = None;
         poll_until(DEADLINE, "the employee to be known", async || {
-            let ran = self.hes.words(&add).await.ok()?;
+            let ran = self.words(&add).await.ok()?;
             let done = ran.code == 0;
             last = Some(ran);
             done.then_some(())
@@ -171,7 +195,7 @@ impl World {
             DEADLINE,
             &format!("{accounts} accounts to rotate"),
             async || {
-                last = self.hes.json("rotation forecast corp").await.ok()?;
+                last = self.json("rotation forecast corp").await.ok()?;
                 let due = last.as_array()?.iter();
                 let due = due.filter(|forecast| {
                     forecast.get("dueTime").is_some() && forecast.get("employee").is_some()
@@ -193,17 +217,17 @@ impl World {
     }
 
     fn client(&self, key: &Key) -> Result<Command> {
-        let token = self.hes.data().join("client.token");
-        let ca = self.hes.data().join("ca.pem");
+        let token = self.data().join("client.token");
+        let ca = self.data().join("ca.pem");
         programs::hes_command([
             "delivery".as_ref(),
             "agent".as_ref(),
             "--store".as_ref(),
             key.store.as_os_str(),
             "--api".as_ref(),
-            self.hes.api().as_ref(),
+            self.api().as_ref(),
             "--rotation-api".as_ref(),
-            self.hes.rotation_api().as_ref(),
+            self.rotation_api().as_ref(),
             "--api-token-file".as_ref(),
             token.as_os_str(),
             "--api-ca-file".as_ref(),
@@ -213,15 +237,13 @@ impl World {
 
     /// Makes an employee's password due.
     pub async fn rotate_now(&self, key: &Key) -> Result<Value> {
-        self.hes
-            .json(&format!("rotation now {}", key.employee))
-            .await
+        self.json(&format!("rotation now {}", key.employee)).await
     }
 
     /// The employee's rotations, newest first.
     pub async fn rotations(&self, key: &Key) -> Result<Vec<Value>> {
         let list = format!("rotation list --all --employee {}", key.employee);
-        let list = self.hes.json(&list).await?;
+        let list = self.json(&list).await?;
         Ok(list.as_array().cloned().unwrap_or_default())
     }
 
@@ -243,22 +265,6 @@ impl World {
         .await
         .with_context(|| format!("{last:#?}\n{}", key.said()))
     }
-
-    /// Whether somebody gets in by what the key keeps, tried as a workstation would: current, then pending.
-    pub async fn gets_in(&self, key: &Key) -> Result<bool> {
-        let slots = Slots::read(&key.store)?;
-        let mut tried: Vec<String> = slots.to_try().map(|kept| kept.value.clone()).collect();
-        if slots.current.is_none() {
-            // Before the first change, what the person knows is the current one.
-            tried.insert(0, FIRST_PASSWORD.to_owned());
-        }
-        for value in tried {
-            if self.samba.logs_on(&key.logon, &value).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }
 
 impl Key {
@@ -267,6 +273,14 @@ impl Key {
         if let Some(client) = self.client.take() {
             self.said += &(client.stdout() + &client.stderr());
         }
+    }
+
+    /// Waits until the server knows that the key is there.
+    pub async fn until_present(&self) -> Result<()> {
+        poll_until(DEADLINE, "a key to be present", async || {
+            self.said().contains("present as ").then_some(())
+        })
+        .await
     }
 
     /// Whether the client has ended by itself, or is stopped.

@@ -90,7 +90,7 @@ async fn everybody_gets_in(world: &World, keys: &[Key], when: &str) -> Result<()
 
 async fn come_all(world: &World, keys: &mut [Key]) -> Result<()> {
     for key in keys {
-        world.come(key, &[])?;
+        world.hes.come(key, &[])?;
     }
     Ok(())
 }
@@ -122,7 +122,9 @@ async fn no_password_is_lost_and_nobody_is_locked_out() -> Result<()> {
                 world.hes.up_again().await?;
                 come_all(&world, &mut keys).await?;
                 let key = keys.get_mut(at).context("a key")?;
-                world.come(key, &[(POINT, &format!("{point}:1:{what}"))])?;
+                world
+                    .hes
+                    .come(key, &[(POINT, &format!("{point}:1:{what}"))])?;
             }
             Trouble::Cut(direction, records) => {
                 world.hes.set(POINT, None);
@@ -165,7 +167,7 @@ async fn no_password_is_lost_and_nobody_is_locked_out() -> Result<()> {
     world.hes.up_again().await?;
     come_all(&world, &mut keys).await?;
     for key in &keys {
-        let closed = world.until_rotation(key, 1, "CLOSED").await?;
+        let closed = world.hes.until_rotation(key, 1, "CLOSED").await?;
         let slots = key.slots()?;
         let current = slots.current.clone().context("a current password")?;
         ensure!(slots.pending.is_none(), "{}: {slots:?}", key.logon);

@@ -15,12 +15,12 @@ async fn a_password_changes_only_while_a_key_is_there_and_then_its_copy_logs_on(
     };
 
     // Nobody's key is there: it is due, and nothing is sent.
-    world.rotate_now(one).await?;
-    world.until_rotation(one, 1, "PLANNED").await?;
+    world.hes.rotate_now(one).await?;
+    world.hes.until_rotation(one, 1, "PLANNED").await?;
     assert!(world.samba.logs_on(&one.logon, FIRST_PASSWORD).await?);
 
-    world.come(one, &[])?;
-    world.until_rotation(one, 1, "CLOSED").await?;
+    world.hes.come(one, &[])?;
+    world.hes.until_rotation(one, 1, "CLOSED").await?;
 
     let slots = one.slots()?;
     let current = slots.current.clone().context("a current password")?;
@@ -61,9 +61,9 @@ async fn a_password_changes_only_while_a_key_is_there_and_then_its_copy_logs_on(
 async fn one_who_leaves_keeps_the_last_password_and_a_return_resumes() -> Result<()> {
     let (world, mut keys) = World::with_keys(1, &[]).await?;
     let key = keys.first_mut().context("a key")?;
-    world.come(key, &[])?;
-    world.rotate_now(key).await?;
-    world.until_rotation(key, 1, "CLOSED").await?;
+    world.hes.come(key, &[])?;
+    world.hes.rotate_now(key).await?;
+    world.hes.until_rotation(key, 1, "CLOSED").await?;
     let kept = key.slots()?.current.context("a current password")?;
 
     world
@@ -71,9 +71,9 @@ async fn one_who_leaves_keeps_the_last_password_and_a_return_resumes() -> Result
         .remove_members(ROTATION_GROUP, &[&key.logon])
         .await?;
     assert_eq!(world.sync().await?.code, 0);
-    world.rotating(0).await?;
+    world.hes.rotating(0).await?;
 
-    let answer = world.rotate_now(key).await?;
+    let answer = world.hes.rotate_now(key).await?;
     let problem = answer
         .pointer("/outcomes/0/problem")
         .and_then(Value::as_str);
@@ -88,7 +88,7 @@ async fn one_who_leaves_keeps_the_last_password_and_a_return_resumes() -> Result
         .add_members(ROTATION_GROUP, &[&key.logon])
         .await?;
     assert_eq!(world.sync().await?.code, 0);
-    world.rotating(1).await?;
+    world.hes.rotating(1).await?;
     assert_eq!(key.slots()?.current, Some(kept));
     Ok(())
 }
@@ -106,10 +106,10 @@ async fn a_password_is_confirmed_only_when_every_domain_controller_has_it() -> R
     );
     let ran = world.hes.words(&update).await?;
     assert_eq!(ran.code, 0, "{ran:?}");
-    world.come(key, &[])?;
+    world.hes.come(key, &[])?;
 
-    world.rotate_now(key).await?;
-    world.until_rotation(key, 1, "COMMITTED").await?;
+    world.hes.rotate_now(key).await?;
+    world.hes.until_rotation(key, 1, "COMMITTED").await?;
 
     // It is the password on one of them and not on the other: the key has both, and calls neither wrong.
     let slots = key.slots()?;
@@ -119,7 +119,7 @@ async fn a_password_is_confirmed_only_when_every_domain_controller_has_it() -> R
     assert!(other.logs_on(&key.logon, FIRST_PASSWORD).await?);
 
     other.pull_from(&world.samba).await?;
-    let closed = world.until_rotation(key, 1, "CLOSED").await?;
+    let closed = world.hes.until_rotation(key, 1, "CLOSED").await?;
     assert_eq!(
         closed.get("sends").and_then(Value::as_i64),
         Some(1),
@@ -164,14 +164,14 @@ async fn what_became_of_an_account_since_the_last_sync_is_seen_before_anything_i
     samba.password_policy("Strict", 60, "person8").await?;
 
     for key in &mut keys {
-        world.come(key, &[])?;
-        world.rotate_now(key).await?;
+        world.hes.come(key, &[])?;
+        world.hes.rotate_now(key).await?;
     }
 
     for (key, (logon, state, stop)) in keys.iter().zip(NOT_ROTATED) {
         assert_eq!(key.logon, logon);
         let state = state.trim_start_matches("STATE_");
-        let ended = world.until_rotation(key, 1, state).await?;
+        let ended = world.hes.until_rotation(key, 1, state).await?;
         let reason = ended.get("stopReason").and_then(Value::as_str);
         assert_eq!(
             reason,
@@ -188,8 +188,8 @@ async fn what_became_of_an_account_since_the_last_sync_is_seen_before_anything_i
         anyhow::bail!("nine keys");
     };
     // A lock ends by itself.
-    world.until_rotation(locked, 1, "PLANNED").await?;
-    let held = world.until_rotation(refused, 1, "HELD").await?;
+    world.hes.until_rotation(locked, 1, "PLANNED").await?;
+    let held = world.hes.until_rotation(refused, 1, "HELD").await?;
     let reason = held.get("heldReason").and_then(Value::as_str);
     assert_eq!(reason, Some("HELD_REASON_POLICY"), "{held:#}");
     assert!(world.samba.logs_on(&refused.logon, FIRST_PASSWORD).await?);

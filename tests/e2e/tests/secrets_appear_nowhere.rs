@@ -189,13 +189,13 @@ async fn passwords_that_change_appear_nowhere_but_in_the_key() -> Result<()> {
     let mut values = Vec::new();
     let mut said = String::new();
     for generation in 1..=2 {
-        world.come(key, &[])?;
-        said += &format!("{:?}", world.rotate_now(key).await?);
-        world.until_rotation(key, generation, "CLOSED").await?;
+        world.hes.come(key, &[])?;
+        said += &format!("{:?}", world.hes.rotate_now(key).await?);
+        world.hes.until_rotation(key, generation, "CLOSED").await?;
         let slots = key.slots()?;
         values.push(slots.current.context("a current password")?.value);
         key.go();
-        said += &format!("{:?}", world.rotations(key).await?);
+        said += &format!("{:?}", world.hes.rotations(key).await?);
     }
     for command in [
         "rotation list --all -o yaml",

@@ -548,7 +548,12 @@ impl Explorer<'_> {
                     self.push(lost, || format!("target {index} is lost"));
                 }
             }
-            for event in [Event::Stop(Stop::LeftGroup), Event::Outdated] {
+            // Overtaken: the directory is ahead of what the database knows, rightly or because that is an old one.
+            for event in [
+                Event::Stop(Stop::LeftGroup),
+                Event::Outdated,
+                Event::Overtaken,
+            ] {
                 if world.rotation.step(event, NOW, &self.rules).is_ok()
                     && world.rotation.parked.is_none()
                 {
