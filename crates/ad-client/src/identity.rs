@@ -110,7 +110,13 @@ impl Session {
     }
 
     /// The DNS host name of the domain controller that holds the role of PDC emulator: password changes reach it first.
+    /// As it was a minute ago at most.
     pub async fn pdc_emulator(&self, identity: &Identity) -> Result<Option<String>, Error> {
+        let asked = self.find_pdc_emulator(identity);
+        self.memos().pdc_emulator.get("", asked).await
+    }
+
+    async fn find_pdc_emulator(&self, identity: &Identity) -> Result<Option<String>, Error> {
         const WHAT: &str = "find the PDC emulator";
         let domain = self
             .object(WHAT, &identity.naming_context, &["fSMORoleOwner"], vec![])

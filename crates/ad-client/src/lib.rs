@@ -13,6 +13,7 @@ mod identity;
 mod issue;
 mod lookup;
 mod member;
+mod memo;
 mod object;
 mod page;
 pub mod password;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::connect::{Server, Timeouts};
 use crate::error::Error;
+use crate::memo::Memos;
 use crate::object::Object;
 
 /// The task that moves a connection's bytes. It ends with its owner.
@@ -45,6 +46,7 @@ struct Inner {
     opened: Instant,
     /// Milliseconds after `opened` of the last use.
     used: AtomicU64,
+    memos: Memos,
 }
 
 /// What to search for.
@@ -76,6 +78,7 @@ impl Session {
             ldap,
             opened: Instant::now(),
             used: AtomicU64::new(0),
+            memos: Memos::default(),
         }))
     }
 
@@ -104,6 +107,10 @@ impl Session {
     pub(crate) fn writer(&self) -> (Ldap, Duration) {
         self.touch();
         (self.0.ldap.clone(), self.0.timeouts.operation)
+    }
+
+    pub(crate) fn memos(&self) -> &Memos {
+        &self.0.memos
     }
 
     fn touch(&self) {

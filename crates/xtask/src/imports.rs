@@ -89,6 +89,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &[]),
     ("testkit", &[]),
     ("ad-sim", &[]),
+    ("graph-sim", &[]),
     ("contract", &["ad-sim", "testkit"]),
     // Measures the services from inside.
     (

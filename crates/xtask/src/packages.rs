@@ -49,6 +49,11 @@ const NEEDS: &[Need] = &[
         file: "/usr/lib/python3/dist-packages/samba/__init__.py",
         packages: SAMBA,
     },
+    // Makes the RSA keys of tests.
+    Need {
+        file: "/usr/bin/openssl",
+        packages: &["openssl"],
+    },
 ];
 /// What those packages start, and would start at every boot.
 const UNITS: &[&str] = &[
@@ -81,7 +86,6 @@ pub(crate) fn ensure_servers() -> Result<()> {
     })
 }
 
-/// Whether there is such a file; `*` stands for one folder.
 /// Installs the floor of a bench, OpenLDAP's client, where it is missing.
 pub(crate) fn ensure_ldapsearch() -> Result<()> {
     if exists("/usr/bin/ldapsearch") {
@@ -90,6 +94,7 @@ pub(crate) fn ensure_ldapsearch() -> Result<()> {
     run::timed("install ldap-utils", || install(&["ldap-utils"]))
 }
 
+/// Whether there is such a file; `*` stands for one folder.
 fn exists(file: &str) -> bool {
     let Some((folder, rest)) = file.split_once("/*/") else {
         return Path::new(file).exists();

@@ -361,12 +361,19 @@ impl ActiveDirectory {
         let (mut lagging, mut differs) = (Vec::new(), false);
         for server in domain.connector.servers() {
             let address = address(server);
-            let seen = match self.session(domain, server).await {
-                Ok(held) => self.look(&held, verify.object).await.ok(),
-                Err(_) => None,
+            let is_anchor = anchored.last().is_some_and(|last| last.address == address);
+            let seen = if is_anchor {
+                // It was looked at just now.
+                Some(Some(version))
+            } else {
+                match self.session(domain, server).await {
+                    Ok(held) => self.look(&held, verify.object).await.ok(),
+                    Err(_) => None,
+                }
+                .map(|seen| seen.map(|seen| seen.version))
             };
             match seen {
-                Some(Some(seen)) if seen.version == version && version.is_some() => {}
+                Some(Some(seen)) if seen == version && version.is_some() => {}
                 Some(_) => {
                     differs = true;
                     lagging.push(address);

@@ -30,8 +30,10 @@ async fn trace_of(collector: &Collector, command: &str) -> Result<Vec<Span>> {
         let whole = trace
             .iter()
             .all(|span| span.parent.is_empty() || ids.contains(span.parent.as_str()));
-        let told = |span: &&Span| span.name == "send hes.employee.employee.created";
-        let handled = trace.iter().filter(told).count() == 3;
+        let count = |name: &str| trace.iter().filter(|span| span.name == name).count();
+        // By config-service and by rotation-scheduler; and then told on.
+        let handled = count("process hes.directory.account.created") == 6
+            && count("send hes.employee.employee.created") == 3;
         let services: BTreeSet<&str> = trace.iter().map(|span| span.service.as_str()).collect();
         let has_everybody = services == EVERY_SERVICE.into();
         (whole && handled && has_everybody).then_some(trace)
@@ -104,7 +106,6 @@ async fn a_sync_is_one_trace_from_the_command_line_through_the_services_and_the_
     assert_eq!(run.map(|span| span.service.as_str()), Some("ad-connector"));
     let sent = |name: &str| trace.iter().filter(|span| span.name == name).count();
     assert_eq!(sent("send hes.directory.account.created"), 3);
-    // By config-service and by rotation-scheduler.
     assert_eq!(sent("process hes.directory.account.created"), 6);
     assert_eq!(sent("send hes.employee.employee.created"), 3);
 

@@ -34,6 +34,19 @@ impl Session {
         identity: &Identity,
         settings: Option<&str>,
     ) -> Result<Policy, Error> {
+        let asked = self.read_policy(identity, settings);
+        let policies = &self.memos().policy;
+        // What could not be read is asked for again: the right to it may be given at any time.
+        let is_read = |policy: &Policy| !policy.may_be_stricter;
+        let name = settings.unwrap_or_default();
+        policies.get_if(name, is_read, asked).await
+    }
+
+    async fn read_policy(
+        &self,
+        identity: &Identity,
+        settings: Option<&str>,
+    ) -> Result<Policy, Error> {
         const DOMAIN: &[&str] = &["minPwdLength", "pwdProperties", "maxPwdAge"];
         const OBJECT: &[&str] = &[
             "msDS-MinimumPasswordLength",

@@ -82,7 +82,8 @@ impl Session {
         let Some(found) = found else {
             return Ok(Standing::gone(self.current_time().await?));
         };
-        let token = self.token(identity).await?;
+        // The groups that count are those of the logon: they are the session's for as long as it lasts.
+        let token = self.memos().token.get("", self.token(identity)).await?;
         let settings = found.text("msDS-ResultantPSO");
         let policy = self.password_policy(identity, settings).await?;
         // As it is now: the session, and the identity with it, may be hours old.
