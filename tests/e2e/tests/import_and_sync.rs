@@ -163,7 +163,18 @@ async fn renamed_moved_changed_disabled_removed_deleted_recreated_and_restored_e
     let find = |people: &e2e::People, id: &str| -> Option<e2e::Person> {
         people.named(&person(id).ok()?).cloned()
     };
-    let after = world.settled(5).await?;
+    // Each change is an event of its own: the last of them may come after those that are counted.
+    let shows = |people: &e2e::People, id: &str, what: &str| {
+        find(people, id).is_some_and(|person| person.json.to_string().contains(what))
+    };
+    let after = world.until("every change", |people| {
+        people.active().len() == 5
+            && shows(people, "renamed", "newname")
+            && shows(people, "moved", "OU=Elsewhere")
+            && shows(people, "changed", "director@corp.test")
+            && shows(people, "locked", "mustChangePassword")
+    });
+    let after = after.await?;
     let renamed = find(&after, "renamed").expect("the same person");
     assert_eq!(renamed.text("/accounts/0/account/logonName"), "newname");
     let moved = find(&after, "moved").expect("the same person");
