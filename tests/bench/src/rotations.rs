@@ -25,7 +25,7 @@ pub(crate) async fn measure() -> Result<Row> {
     for key in &mut keys {
         world.hes.come(key, &[])?;
     }
-    // Nobody is waited for: what is measured is the change, not how quickly a key finds its way.
+    // What is measured is the change, not how quickly a key finds its way.
     for key in &keys {
         key.until_present().await?;
     }
@@ -40,7 +40,9 @@ pub(crate) async fn measure() -> Result<Row> {
     })
     .await?;
     let ours = took(&closed(&world).await?)?;
-    drop(keys.iter_mut().map(Key::go).collect::<Vec<_>>());
+    for key in &mut keys {
+        key.go();
+    }
     let logons: Vec<String> = keys.iter().map(|key| key.logon.clone()).collect();
     let floor = bare_resets(&world.samba, &logons)?;
     Ok(Row {
