@@ -4,6 +4,7 @@
 //! and gives each worker its settings; a worker that hears of new ones stops what it does, which is always safe.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::name::DomainName;
@@ -31,12 +32,19 @@ pub(crate) struct Supervisor<D> {
     pub(crate) instance: String,
     pub(crate) tasks: Tasks,
     seats: Mutex<BTreeMap<DomainId, Arc<Seat>>>,
+    questions: AtomicU64,
     again: Notify,
 }
+
+/// A question to config-service. An answer to an older one may tell what was true before a newer one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Question(u64);
 
 /// A domain with a worker.
 pub(crate) struct Seat {
     pub(crate) configured: watch::Sender<Configured>,
+    /// What the settings answer. Written while the seats are locked.
+    as_of: Mutex<Question>,
     /// There may be something to do.
     pub(crate) wake: Notify,
 }
@@ -75,8 +83,14 @@ impl<D: Directory> Supervisor<D> {
             instance,
             tasks,
             seats: Mutex::default(),
+            questions: AtomicU64::new(0),
             again: Notify::new(),
         })
+    }
+
+    /// To be called before config-service is asked.
+    fn question(&self) -> Question {
+        Question(self.questions.fetch_add(1, Ordering::Relaxed))
     }
 
     fn seats(&self) -> MutexGuard<'_, BTreeMap<DomainId, Arc<Seat>>> {
@@ -121,6 +135,7 @@ impl<D: Directory> Supervisor<D> {
     }
 
     async fn reconcile(self: &Arc<Self>) -> Result<(), ReconcileError> {
+        let question = self.question();
         let listed = self.peer.domains().await.map_err(ReconcileError::Peer)?;
         let Listed {
             domains,
@@ -129,29 +144,50 @@ impl<D: Directory> Supervisor<D> {
         for id in self.store.domains().await? {
             let is_there = domains.iter().any(|domain| domain.id == id)
                 || unreadable.contains(&DomainName(id.clone()).to_string());
-            if !is_there {
-                // Purged: it claims nothing any more. What is known stays for a while, in case config-service is the
-                // one that forgot.
-                if let Some(seat) = self.seat(&id) {
-                    seat.configured.send_if_modified(|configured| {
-                        !std::mem::replace(&mut configured.deleted, true)
-                    });
-                }
+            if !is_there && self.leave_out(&id, question) {
                 self.store.forget(&id).await?;
             }
         }
         for domain in domains {
-            self.admit(domain).await?;
+            self.admit(domain, question).await?;
         }
         Ok(())
     }
 
-    /// Gives a domain its worker, or the worker its settings.
-    async fn admit(self: &Arc<Self>, domain: Configured) -> Result<(), store::Error> {
+    /// Whether a domain that config-service no longer has is to be forgotten: it was not met since the question.
+    ///
+    /// Purged, it claims nothing any more. What is known stays for a while, in case config-service is the one that
+    /// forgot.
+    fn leave_out(&self, domain: &DomainId, question: Question) -> bool {
+        let seats = self.seats();
+        let Some(seat) = seats.get(domain) else {
+            return true;
+        };
+        if !seat.answers(question) {
+            return false;
+        }
+        seat.configured
+            .send_if_modified(|configured| !std::mem::replace(&mut configured.deleted, true));
+        true
+    }
+
+    /// Gives a domain its worker, or the worker its settings, unless those of a later question came before.
+    async fn admit(
+        self: &Arc<Self>,
+        domain: Configured,
+        question: Question,
+    ) -> Result<(), store::Error> {
+        let is_old = |seat: Arc<Seat>| seat.knows_better_than(question);
+        if self.seat(&domain.id).is_some_and(is_old) {
+            return Ok(());
+        }
         self.store.meet(&domain.record()).await?;
-        self.peer.keep_only(&domain);
         let mut seats = self.seats();
         if let Some(seat) = seats.get(&domain.id) {
+            if !seat.answers(question) {
+                return Ok(());
+            }
+            self.peer.keep_only(&domain);
             seat.configured.send_if_modified(|configured| {
                 let changed = *configured != domain;
                 *configured = domain;
@@ -159,9 +195,11 @@ impl<D: Directory> Supervisor<D> {
             });
             return Ok(());
         }
+        self.peer.keep_only(&domain);
         let id = domain.id.clone();
         let seat = Arc::new(Seat {
             configured: watch::Sender::new(domain),
+            as_of: Mutex::new(question),
             wake: Notify::new(),
         });
         seats.insert(id.clone(), Arc::clone(&seat));
@@ -179,8 +217,9 @@ impl<D: Directory> Supervisor<D> {
         self: &Arc<Self>,
         domain: &DomainId,
     ) -> Result<Option<Arc<Seat>>, LookUpError> {
+        let question = self.question();
         match self.peer.domain(domain).await {
-            Ok(Some(configured)) => self.admit(configured).await?,
+            Ok(Some(configured)) => self.admit(configured, question).await?,
             Ok(None) => return Ok(None),
             // What is known of it will do.
             Err(status) if self.seat(domain).is_some() && status.code() == Code::Unavailable => {}
@@ -198,6 +237,26 @@ impl<D: Directory> Supervisor<D> {
         if let Err(error) = self.store.clean(old).await {
             warn!(%error, "old runs could not be cleared: {error}");
         }
+    }
+}
+
+impl Seat {
+    fn as_of(&self) -> MutexGuard<'_, Question> {
+        self.as_of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn knows_better_than(&self, question: Question) -> bool {
+        *self.as_of() > question
+    }
+
+    /// Whether the answer to `question` is to be taken; from now on, it is what is known.
+    fn answers(&self, question: Question) -> bool {
+        let mut as_of = self.as_of();
+        let taken = *as_of <= question;
+        if taken {
+            *as_of = question;
+        }
+        taken
     }
 }
 

@@ -27,7 +27,7 @@ use runtime::{
 use storage::{Database, Sql, params};
 use tonic::Status;
 
-pub use config::FakeConfig;
+pub use config::{FakeConfig, Held};
 pub use source::{FakeDirectories, Shared};
 
 use crate::{Deps, MIGRATIONS};

@@ -7,6 +7,7 @@ use api::config::v1 as proto;
 use api::config::v1::credential_service_server::CredentialService;
 use api::config::v1::domain_service_server::DomainService;
 use futures::stream::BoxStream;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 /// Domains and credentials in memory. All clones are one.
@@ -18,6 +19,35 @@ struct State {
     domains: BTreeMap<String, proto::Domain>,
     credentials: BTreeMap<String, proto::Credentials>,
     handed_out: u32,
+    held: Option<Arc<Held>>,
+}
+
+/// Answers of config-service that are on their way until they are let go.
+#[derive(Debug)]
+pub struct Held {
+    made: Semaphore,
+    gone: Semaphore,
+}
+
+impl Held {
+    /// Waits until one more answer is on its way.
+    pub async fn until_made(&self) {
+        if let Ok(permit) = self.made.acquire().await {
+            permit.forget();
+        }
+    }
+
+    /// Lets this many answers arrive, now or when they are made.
+    pub fn let_go(&self, answers: usize) {
+        self.gone.add_permits(answers);
+    }
+
+    async fn travel(&self) {
+        self.made.add_permits(1);
+        if let Ok(permit) = self.gone.acquire().await {
+            permit.forget();
+        }
+    }
 }
 
 impl FakeConfig {
@@ -67,6 +97,16 @@ impl FakeConfig {
             status.version += 1;
             status.state = state.into();
         });
+    }
+
+    /// From now on, a list of domains is made when it is asked for, and arrives when it is let go.
+    pub fn hold_lists(&self) -> Arc<Held> {
+        let held = Arc::new(Held {
+            made: Semaphore::new(0),
+            gone: Semaphore::new(0),
+        });
+        self.state().held = Some(Arc::clone(&held));
+        held
     }
 
     /// How often credentials were asked for.
@@ -124,13 +164,19 @@ impl DomainService for FakeConfig {
     ) -> Result<Response<proto::ListDomainsResponse>, Status> {
         // One a page, so that paging is always exercised.
         let after = request.into_inner().page_token;
-        let state = self.state();
-        let mut rest = state.domains.values().filter(|domain| domain.name > after);
-        let domain = rest.next().cloned();
-        let next = match (&domain, rest.next()) {
-            (Some(domain), Some(_)) => domain.name.clone(),
-            _ => String::new(),
+        let (domain, next, held) = {
+            let state = self.state();
+            let mut rest = state.domains.values().filter(|domain| domain.name > after);
+            let domain = rest.next().cloned();
+            let next = match (&domain, rest.next()) {
+                (Some(domain), Some(_)) => domain.name.clone(),
+                _ => String::new(),
+            };
+            (domain, next, state.held.clone())
         };
+        if let Some(held) = held {
+            held.travel().await;
+        }
         Ok(Response::new(proto::ListDomainsResponse {
             domains: domain.into_iter().collect(),
             next_page_token: next,

@@ -7,7 +7,7 @@ use api::directory::v1::Presence;
 use api::event::v1::event::Payload;
 use sync::testing::{FakeSource, object};
 
-use crate::{Test, corp, presences, state};
+use crate::{Test, corp, not_nested, presences, state};
 
 #[tokio::test]
 async fn an_unchanged_directory_changes_nothing_and_tells_nothing() {
@@ -193,13 +193,7 @@ async fn groups_count_through_groups_and_cycles_unless_the_domain_says_otherwise
 
     world.sync("corp").await;
     let nested = world.accounts("corp").await;
-    test.config.change("corp", |domain| {
-        if let Some(api::config::v1::domain::Directory::ActiveDirectory(settings)) =
-            &mut domain.directory
-        {
-            settings.nested_groups = Some(false);
-        }
-    });
+    test.config.change("corp", not_nested);
     let direct = world.sync("corp").await;
 
     assert_eq!(nested.len(), 3);

@@ -10,6 +10,8 @@ mod schedule;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use api::config::v1::Domain;
+use api::config::v1::domain::Directory;
 use api::connector::v1::{SyncRun, SyncRunState};
 use api::directory::v1::{Account, Presence};
 use connector::testing::{FakeConfig, FakeDirectories, Shared, World, domain};
@@ -86,4 +88,11 @@ pub(crate) fn presences(accounts: &[Account]) -> BTreeMap<&str, Presence> {
 
 pub(crate) fn corp() -> FakeSource {
     FakeSource::with_users(NAMES)
+}
+
+/// Counts direct members alone.
+pub(crate) fn not_nested(domain: &mut Domain) {
+    if let Some(Directory::ActiveDirectory(settings)) = &mut domain.directory {
+        settings.nested_groups = Some(false);
+    }
 }

@@ -6,9 +6,10 @@ use api::connector::v1::SyncRunState;
 use connector::testing::World;
 use connector::{Failure, FailureReason};
 use runtime::ManualClock;
+use sync::testing::FakeSource;
 use testkit::poll_until;
 
-use crate::{Test, corp, state};
+use crate::{Test, corp, not_nested, state};
 
 #[tokio::test]
 async fn a_domain_is_synced_on_its_interval_and_a_restart_does_not_start_it_early() {
@@ -112,5 +113,42 @@ async fn a_dry_run_well_or_not_brings_no_sync_nearer_and_puts_none_off() {
     let stands = world.state("corp").await;
     assert_eq!(stands.next_run_time, Some(planned));
     assert_eq!((stands.consecutive_failures, stands.members), (0, 0));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_of_domains_that_comes_late_takes_no_newer_settings_back() {
+    let test = Test::new();
+    let clock = ManualClock::starting_at("2026-11-23T10:00:00Z".parse().unwrap());
+    let directory = test.domain("corp", corp());
+    let world = test.start_with(Some(clock.clone())).await;
+    world.sync("corp").await;
+    directory.change(|source| {
+        let nested = FakeSource::rotation_group();
+        source.leave(FakeSource::sync_group(), FakeSource::user(1));
+        source.join(FakeSource::sync_group(), nested);
+        source.join(nested, FakeSource::user(1));
+    });
+    let lists = test.config.hold_lists();
+    world.announce("corp").await;
+    lists.until_made().await;
+
+    test.config.change("corp", not_nested);
+    // A question about the domain brings its settings of this moment.
+    let told = world.ask("corp", true).await.unwrap();
+    assert_eq!(world.rest(&told).await.plan.unwrap().leaves, 1);
+    // The next list is asked for when the one before was taken in.
+    lists.let_go(1);
+    world.announce("corp").await;
+    lists.until_made().await;
+    clock.advance(Duration::from_secs(3960));
+
+    let run = poll_until(Duration::from_secs(60), "the scheduled run", async || {
+        // To ask for how the sync stands would bring the settings of that moment.
+        let run = world.newest("corp").await;
+        (run.requested_by == "schedule" && run.end_time.is_some()).then_some(run)
+    });
+    assert_eq!(run.await.unwrap().plan.unwrap().leaves, 1);
+    lists.let_go(100);
     world.stop().await;
 }
